@@ -1,0 +1,211 @@
+"""The contract a storage engine implements: `Backend` (one open database) and `CollectionStore` (one open collection).
+
+Few methods are abstract. Everything else has a default that is correct and slow, written on the abstract ones; override a default where your
+engine does better. The conformance kit (`chroma_plugin.testing`) checks both.
+
+What the core has done before it calls you
+------------------------------------------
+Arguments are valid: ids are distinct non-empty strings; embeddings are finite float32 of the collection's dimension; metadata holds only what
+`chroma_plugin.types.Metadata` allows; names are unique when you are told so. Within one process the core lets one write into a collection at a
+time; reads come from any thread, also during a write.
+
+What you promise
+----------------
+- A write is all or nothing, and durable when the call returns if `Backend.persistent`.
+- Reads give what was written, exactly: every metadata value with its type, every float32 bit for bit.
+- Errors are of `chroma_plugin.errors`.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from chroma_plugin import fallback
+from chroma_plugin.errors import NotFoundError, UniqueConstraintError, UnsupportedError
+from chroma_plugin.filters.ast import Expr
+from chroma_plugin.types import (
+    DEFAULT_DATABASE,
+    DEFAULT_TENANT,
+    NO_FIELDS,
+    CollectionInfo,
+    Hits,
+    Records,
+    Scan,
+    Search,
+)
+
+
+class Pushdown(Enum):
+    """How well a store evaluates one AND-part of a filter."""
+
+    EXACT = "exact"
+    """Just as `chroma_plugin.filters.ast` says."""
+    INEXACT = "inexact"
+    """It leaves out nothing that matches, but may let other records through; the core checks again."""
+    NO = "no"
+    """Not at all; the core never passes it on."""
+
+
+class CollectionStore(ABC):
+    """The records of one collection."""
+
+    # -- abstract ----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def put(self, records: Records) -> None:
+        """Insert the records, or replace those whose ids are known, whole.
+
+        All columns but ``uris`` are given (``uris`` may be None). A replaced record keeps its place in the order of insertion.
+        """
+
+    @abstractmethod
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete these records and return how many existed; unknown ids are ignored."""
+
+    @abstractmethod
+    def scan(self, request: Scan) -> Iterator[Records]:
+        """Read records in batches of any size, in the order that `Scan` states.
+
+        ``request.where`` holds only parts that `takes` accepted, ``request.order`` is empty unless `orders` is True.
+        Only the columns of ``request.fields`` need to be filled.
+        """
+
+    # -- what this store can do --------------------------------------------------------------------------------------
+
+    orders: ClassVar[bool] = False
+    """`scan` honours ``Scan.order``; else the core sorts."""
+
+    def takes(self, part: Expr) -> Pushdown:
+        """How well `scan`, `count`, `search` and `delete_where` evaluate this AND-part of a filter. Default: not at all."""
+        return Pushdown.NO
+
+    # -- defaults, to be overridden for speed ------------------------------------------------------------------------
+
+    def insert(self, records: Records) -> Sequence[str]:
+        """Add the records whose ids are unknown, leave the others as they are, and return the ids that were known."""
+        return fallback.insert(self, records)
+
+    def update(self, records: Records) -> None:
+        """Replace, in existing records, the columns that are not None. All ids are known."""
+        fallback.update(self, records)
+
+    def count(self, where: Expr | None = None) -> int:
+        """How many records match."""
+        return sum(len(batch) for batch in self.scan(Scan(where=where, fields=NO_FIELDS)))
+
+    def delete_where(self, where: Expr) -> int:
+        """Delete what matches and return how many that were."""
+        return fallback.delete_where(self, where)
+
+    def search(self, request: Search) -> list[Hits]:
+        """One `Hits` per query. **Never fewer than k while k records match**; the default scans everything, exactly."""
+        return fallback.search(self, request)
+
+    def optimize(self) -> None:
+        """Bring indexes up to date now, and wait for it."""
+
+    def compact(self) -> None:
+        """Give back the space of deleted records."""
+
+    def stats(self) -> dict[str, Any]:
+        """Facts for `client.info()`, as plain JSON: index state, memory, bytes on disk."""
+        return {}
+
+    def close(self) -> None:
+        """Release what this store holds. Called once, after the last call."""
+
+
+class Backend(ABC):
+    """One open database: collections, found by tenant, database and name."""
+
+    persistent: ClassVar[bool] = False
+    """What a call acknowledged is there when a new process opens the same place."""
+
+    # -- abstract ----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def list_collections(self, tenant: str, database: str) -> Sequence[CollectionInfo]:
+        """The collections of one database, in the order of their creation."""
+
+    @abstractmethod
+    def create_collection(self, info: CollectionInfo) -> None:
+        """Add an empty collection. Raises UniqueConstraintError when the database has one of that name."""
+
+    @abstractmethod
+    def update_collection(self, info: CollectionInfo) -> None:
+        """Replace name, metadata, configuration and dimension of the collection with ``info.id``.
+
+        Raises NotFoundError when it is gone, UniqueConstraintError when another has the name.
+        """
+
+    @abstractmethod
+    def drop_collection(self, info: CollectionInfo) -> None:
+        """Delete the collection and its records. Raises NotFoundError when it is gone."""
+
+    @abstractmethod
+    def open_collection(self, info: CollectionInfo) -> CollectionStore:
+        """The store of an existing collection. The core opens each at most once at a time. Raises NotFoundError when it is gone."""
+
+    # -- defaults ----------------------------------------------------------------------------------------------------
+
+    def get_collection(self, name: str, tenant: str, database: str) -> CollectionInfo | None:
+        """The collection of that name, or None."""
+        return next((info for info in self.list_collections(tenant, database) if info.name == name), None)
+
+    def get_collection_by_id(self, id: UUID, tenant: str, database: str) -> CollectionInfo | None:
+        """The collection with that id, or None."""
+        return next((info for info in self.list_collections(tenant, database) if info.id == id), None)
+
+    def list_tenants(self) -> Sequence[str]:
+        """All tenants. Default: the one that is always there."""
+        return [DEFAULT_TENANT]
+
+    def create_tenant(self, name: str) -> None:
+        """Raises UniqueConstraintError when it exists. Default: this backend knows one tenant."""
+        if name in self.list_tenants():
+            raise UniqueConstraintError(f"Tenant {name!r} already exists.")
+        raise UnsupportedError(f"{type(self).__name__} has one tenant, {DEFAULT_TENANT!r}; it can't create {name!r}.")
+
+    def list_databases(self, tenant: str) -> Sequence[str]:
+        """The databases of a tenant. Raises NotFoundError for an unknown tenant. Default: the one that is always there."""
+        if tenant not in self.list_tenants():
+            raise NotFoundError(f"Tenant {tenant!r} does not exist.")
+        return [DEFAULT_DATABASE]
+
+    def create_database(self, tenant: str, name: str) -> None:
+        """Raises NotFoundError for an unknown tenant, UniqueConstraintError when it exists. Default: this backend knows one."""
+        if name in self.list_databases(tenant):
+            raise UniqueConstraintError(f"Database {name!r} already exists in tenant {tenant!r}.")
+        raise UnsupportedError(f"{type(self).__name__} has one database, {DEFAULT_DATABASE!r}; it can't create {name!r}.")
+
+    def drop_database(self, tenant: str, name: str) -> None:
+        """Delete a database with its collections. Raises NotFoundError when it is unknown."""
+        if name not in self.list_databases(tenant):
+            raise NotFoundError(f"Database {name!r} does not exist in tenant {tenant!r}.")
+        raise UnsupportedError(f"{type(self).__name__} can't delete its only database, {name!r}.")
+
+    def reset(self) -> None:
+        """Delete everything."""
+        for tenant in self.list_tenants():
+            for database in self.list_databases(tenant):
+                for info in self.list_collections(tenant, database):
+                    self.drop_collection(info)
+
+    def heartbeat(self) -> int:
+        """Nanoseconds since the epoch, from where the data is."""
+        return time.time_ns()
+
+    def flush(self) -> None:
+        """Write out what is only buffered (caches, logs). Durability never depends on it."""
+
+    def stats(self) -> dict[str, Any]:
+        """Facts for `client.info()`, as plain JSON: where, how large, which engine and version."""
+        return {}
+
+    def close(self) -> None:
+        """Release files, locks and threads. Called once, after every store was closed."""

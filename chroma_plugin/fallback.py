@@ -1,0 +1,116 @@
+"""What the core does when a store can't: the correct, slow defaults behind `chroma_plugin.backend`.
+
+Each function is written on `put`, `delete` and `scan` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from chroma_plugin import distances
+from chroma_plugin.filters.ast import Expr
+from chroma_plugin.types import NO_FIELDS, Hits, Records, Scan, Search
+
+if TYPE_CHECKING:
+    from chroma_plugin.backend import CollectionStore
+
+_T = TypeVar("_T")
+
+
+def insert(store: CollectionStore, records: Records) -> Sequence[str]:
+    known = {id for batch in store.scan(Scan(ids=records.ids, fields=NO_FIELDS)) for id in batch.ids}
+    fresh = [row for row, id in enumerate(records.ids) if id not in known]
+    if fresh:
+        store.put(records.take(fresh))
+    return [id for id in records.ids if id in known]
+
+
+def update(store: CollectionStore, records: Records) -> None:
+    current = concatenate(list(store.scan(Scan(ids=records.ids))))
+    row_of = {id: row for row, id in enumerate(records.ids)}
+    given = records.take([row_of[id] for id in current.ids])
+    store.put(
+        Records(
+            ids=current.ids,
+            embeddings=current.embeddings if given.embeddings is None else given.embeddings,
+            documents=current.documents if given.documents is None else given.documents,
+            metadatas=current.metadatas if given.metadatas is None else given.metadatas,
+            uris=current.uris if given.uris is None else given.uris,
+        )
+    )
+
+
+def delete_where(store: CollectionStore, where: Expr) -> int:
+    ids = [id for batch in store.scan(Scan(where=where, fields=NO_FIELDS)) for id in batch.ids]
+    return store.delete(ids) if ids else 0
+
+
+def search(store: CollectionStore, request: Search, keep: Callable[[Records], Sequence[int]] | None = None) -> list[Hits]:
+    """Exact search by reading every record that ``ids`` and ``where`` leave.
+
+    ``keep`` gives the positions in a batch that a filter the store can't evaluate lets through.
+    """
+    best = [_Nearest(request) for _ in request.embeddings]
+    place = 0
+    for batch in _in_order_of_insertion(store, request, keep):
+        assert batch.embeddings is not None
+        table = distances.matrix(request.embeddings, batch.embeddings, request.metric)
+        for nearest, row in zip(best, table, strict=True):
+            nearest.offer(batch, row, place)
+        place += len(batch)
+    return [nearest.hits() for nearest in best]
+
+
+def _in_order_of_insertion(
+    store: CollectionStore, request: Search, keep: Callable[[Records], Sequence[int]] | None
+) -> Iterator[Records]:
+    # `ids` would make the scan follow their order; ties are broken by insertion, so they are checked here instead.
+    wanted = None if request.ids is None else set(request.ids)
+    for batch in store.scan(Scan(where=request.where)):
+        rows: Sequence[int] = range(len(batch)) if keep is None else keep(batch)
+        if wanted is not None:
+            rows = [row for row in rows if batch.ids[row] in wanted]
+        if rows:
+            yield batch.take(rows)
+
+
+class _Nearest:
+    """The k nearest of all that was offered for one query."""
+
+    def __init__(self, request: Search) -> None:
+        self._request = request
+        self._kept: list[tuple[float, int, Records]] = []
+
+    def offer(self, batch: Records, row: npt.NDArray[np.float32], place: int) -> None:
+        near = np.argsort(row, kind="stable")[: self._request.k]
+        limit = self._request.max_distance
+        found = [(float(row[i]), place + int(i), batch.take([int(i)])) for i in near if limit is None or row[i] <= limit]
+        self._kept = sorted(self._kept + found, key=lambda hit: hit[:2])[: self._request.k]
+
+    def hits(self) -> Hits:
+        records = concatenate([record for _, _, record in self._kept]).only(self._request.fields)
+        return Hits(records, np.array([distance for distance, _, _ in self._kept], dtype=np.float32))
+
+
+def concatenate(batches: Sequence[Records]) -> Records:
+    """One `Records` out of several with the same columns."""
+    if len(batches) == 1:
+        return batches[0]
+    matrices = [batch.embeddings for batch in batches if batch.embeddings is not None]
+    return replace(
+        Records(ids=[id for batch in batches for id in batch.ids]),
+        embeddings=np.concatenate(matrices) if matrices else None,
+        documents=_chain([batch.documents for batch in batches]),
+        metadatas=_chain([batch.metadatas for batch in batches]),
+        uris=_chain([batch.uris for batch in batches]),
+    )
+
+
+def _chain(columns: Sequence[Sequence[_T] | None]) -> list[_T] | None:
+    given = [column for column in columns if column is not None]
+    return [value for column in given for value in column] if given else None

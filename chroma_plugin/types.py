@@ -1,0 +1,145 @@
+"""The data that passes between the parts: frozen, columnar, float32.
+
+Everything a backend receives or returns is one of these. They are requests and answers as objects, so that a new field
+never breaks a backend that is already installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from chroma_plugin.filters.ast import Expr, Path
+
+Matrix: TypeAlias = npt.NDArray[np.float32]
+"""Embeddings as rows: float32 of shape (n, dimension), C-contiguous."""
+
+Metadata: TypeAlias = Mapping[str, Any]
+"""Keys to str, int (64 bit), finite float, bool, None, and lists and dicts of those."""
+
+Field: TypeAlias = Literal["embeddings", "documents", "metadatas", "uris"]
+FIELDS: Final[frozenset[Field]] = frozenset(("embeddings", "documents", "metadatas", "uris"))
+NO_FIELDS: Final[frozenset[Field]] = frozenset()
+
+DEFAULT_TENANT: Final = "default_tenant"
+DEFAULT_DATABASE: Final = "default_database"
+
+
+class Metric(Enum):
+    """How far two embeddings are apart. Smaller is nearer for all three."""
+
+    L2 = "l2"
+    """The squared Euclidean distance, as in hnswlib and Chroma."""
+    COSINE = "cosine"
+    """1 - cos of the angle; 1.0 when one of the two is the zero vector."""
+    IP = "ip"
+    """1 - the inner product."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """What a database keeps about a collection, besides its records."""
+
+    id: UUID
+    name: str
+    metadata: Metadata | None = None
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    """Plain JSON: ``{"hnsw": {"space": "l2", ...}, "embedding_function": {...} | None}``. Backends keep it as it is."""
+    dimension: int | None = None
+    """The length of every embedding; None until the first record is written."""
+    tenant: str = DEFAULT_TENANT
+    database: str = DEFAULT_DATABASE
+
+    @property
+    def metric(self) -> Metric:
+        return Metric(self.configuration.get("hnsw", {}).get("space", Metric.L2.value))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Records:
+    """Records as columns of equal length. A column that is None was not asked for (reading) or is left alone (update)."""
+
+    ids: Sequence[str]
+    embeddings: Matrix | None = None
+    documents: Sequence[str | None] | None = None
+    metadatas: Sequence[Metadata | None] | None = None
+    uris: Sequence[str | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Sequence[int]) -> Records:
+        """The records at these positions, in this order."""
+        return Records(
+            ids=[self.ids[row] for row in rows],
+            embeddings=None if self.embeddings is None else self.embeddings[np.asarray(rows, dtype=np.intp)],
+            documents=None if self.documents is None else [self.documents[row] for row in rows],
+            metadatas=None if self.metadatas is None else [self.metadatas[row] for row in rows],
+            uris=None if self.uris is None else [self.uris[row] for row in rows],
+        )
+
+    def only(self, fields: frozenset[Field]) -> Records:
+        """The same records with no other columns than these."""
+        return Records(
+            ids=self.ids,
+            embeddings=self.embeddings if "embeddings" in fields else None,
+            documents=self.documents if "documents" in fields else None,
+            metadatas=self.metadatas if "metadatas" in fields else None,
+            uris=self.uris if "uris" in fields else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key to sort by. Records without the field come last either way; equal ones keep the order of insertion."""
+
+    path: Path
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Which records to read, and what of them.
+
+    With ``ids`` the records come in that order, unknown ids left out; else in ``order``; else in the order of insertion
+    (a replaced record keeps its place). ``offset`` and ``limit`` count what is left after ``ids`` and ``where``.
+    """
+
+    ids: Sequence[str] | None = None
+    where: Expr | None = None
+    limit: int | None = None
+    offset: int = 0
+    fields: frozenset[Field] = FIELDS
+    order: tuple[Order, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """The k nearest records to each of q embeddings, among those that ``ids`` and ``where`` leave."""
+
+    embeddings: Matrix
+    """Shape (q, dimension)."""
+    k: int
+    metric: Metric
+    ids: Sequence[str] | None = None
+    where: Expr | None = None
+    max_distance: float | None = None
+    """Leave out what is farther than this."""
+    fields: frozenset[Field] = NO_FIELDS
+    exact: bool = False
+    """True: no approximation, whatever it costs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """The answer for one query: nearest first, ties in the order of insertion."""
+
+    records: Records
+    distances: npt.NDArray[np.float32]
+    """Shape (len(records),)."""
