@@ -1,13 +1,13 @@
 """The contract a storage engine implements: `Backend` (one open database) and `CollectionStore` (one open collection).
 
-Few methods are abstract. Everything else has a default that is correct and slow, written on the abstract ones; override a default where your
-engine does better. The conformance kit (`chroma_plugin.testing`) checks both.
+Few methods are abstract. Everything else has a default that is correct and slow, written on the abstract ones;
+override a default where your engine does better. The conformance kit (`chroma_plugin.testing`) checks both.
 
 What the core has done before it calls you
 ------------------------------------------
-Arguments are valid: ids are distinct non-empty strings; embeddings are finite float32 of the collection's dimension; metadata holds only what
-`chroma_plugin.types.Metadata` allows; names are unique when you are told so. Within one process the core lets one write into a collection at a
-time; reads come from any thread, also during a write.
+Arguments are valid: ids are distinct non-empty strings; embeddings are finite float32 of the collection's dimension;
+metadata holds only what `chroma_plugin.types.Metadata` allows; names are unique when you are told so. Within one
+process the core lets one write into a collection at a time; reads come from any thread, also during a write.
 
 What you promise
 ----------------
@@ -60,7 +60,8 @@ class CollectionStore(ABC):
     def put(self, records: Records) -> None:
         """Insert the records, or replace those whose ids are known, whole.
 
-        All columns but ``uris`` are given (``uris`` may be None). A replaced record keeps its place in the order of insertion.
+        All columns but ``uris`` are given (``uris`` may be None). A replaced record keeps its place in the order of
+        insertion.
         """
 
     @abstractmethod
@@ -81,7 +82,9 @@ class CollectionStore(ABC):
     """`scan` honours ``Scan.order``; else the core sorts."""
 
     def takes(self, part: Expr) -> Pushdown:
-        """How well `scan`, `count`, `search` and `delete_where` evaluate this AND-part of a filter. Default: not at all."""
+        """How well `scan`, `count`, `search` and `delete_where` evaluate this AND-part of a filter. Default: not at
+        all.
+        """
         return Pushdown.NO
 
     # -- defaults, to be overridden for speed ------------------------------------------------------------------------
@@ -111,6 +114,11 @@ class CollectionStore(ABC):
 
     def compact(self) -> None:
         """Give back the space of deleted records."""
+
+    def configure(self, info: CollectionInfo) -> None:
+        """The collection was changed (name, metadata, dimension, configuration); `Backend.update_collection` has
+        kept it already.
+        """
 
     def stats(self) -> dict[str, Any]:
         """Facts for `client.info()`, as plain JSON: index state, memory, bytes on disk."""
@@ -149,7 +157,9 @@ class Backend(ABC):
 
     @abstractmethod
     def open_collection(self, info: CollectionInfo) -> CollectionStore:
-        """The store of an existing collection. The core opens each at most once at a time. Raises NotFoundError when it is gone."""
+        """The store of an existing collection. The core opens each at most once at a time. Raises NotFoundError when
+        it is gone.
+        """
 
     # -- defaults ----------------------------------------------------------------------------------------------------
 
@@ -172,16 +182,22 @@ class Backend(ABC):
         raise UnsupportedError(f"{type(self).__name__} has one tenant, {DEFAULT_TENANT!r}; it can't create {name!r}.")
 
     def list_databases(self, tenant: str) -> Sequence[str]:
-        """The databases of a tenant. Raises NotFoundError for an unknown tenant. Default: the one that is always there."""
+        """The databases of a tenant. Raises NotFoundError for an unknown tenant. Default: the one that is always
+        there.
+        """
         if tenant not in self.list_tenants():
             raise NotFoundError(f"Tenant {tenant!r} does not exist.")
         return [DEFAULT_DATABASE]
 
     def create_database(self, tenant: str, name: str) -> None:
-        """Raises NotFoundError for an unknown tenant, UniqueConstraintError when it exists. Default: this backend knows one."""
+        """Raises NotFoundError for an unknown tenant, UniqueConstraintError when it exists. Default: this backend
+        knows one.
+        """
         if name in self.list_databases(tenant):
             raise UniqueConstraintError(f"Database {name!r} already exists in tenant {tenant!r}.")
-        raise UnsupportedError(f"{type(self).__name__} has one database, {DEFAULT_DATABASE!r}; it can't create {name!r}.")
+        raise UnsupportedError(
+            f"{type(self).__name__} has one database, {DEFAULT_DATABASE!r}; it can't create {name!r}."
+        )
 
     def drop_database(self, tenant: str, name: str) -> None:
         """Delete a database with its collections. Raises NotFoundError when it is unknown."""
@@ -202,6 +218,9 @@ class Backend(ABC):
 
     def flush(self) -> None:
         """Write out what is only buffered (caches, logs). Durability never depends on it."""
+
+    def compact(self) -> None:
+        """Give back the space of deleted records and collections."""
 
     def stats(self) -> dict[str, Any]:
         """Facts for `client.info()`, as plain JSON: where, how large, which engine and version."""

@@ -1,7 +1,10 @@
-"""The three distances, between each of q queries and each of n embeddings.
+"""The three distances between a query and embeddings.
 
 l2 is the squared Euclidean distance, cosine is 1 - cos, ip is 1 - the inner product: as hnswlib defines them
 (https://github.com/nmslib/hnswlib#supported-distances). A zero vector has the cosine distance 1.0 to everything.
+
+Each row is computed by itself, in the same order of operations, so that equal embeddings have equal distances; a
+matrix product does not promise that.
 """
 
 from __future__ import annotations
@@ -11,23 +14,27 @@ import numpy.typing as npt
 
 from chroma_plugin.types import Matrix, Metric
 
+Vector = npt.NDArray[np.float32]
 
-def matrix(queries: Matrix, embeddings: Matrix, metric: Metric) -> npt.NDArray[np.float32]:
-    """Distances of shape (q, n), float32. Exactly computed differences for l2: no cancellation for near vectors."""
+
+def one(query: Vector, embeddings: Matrix, metric: Metric) -> Vector:
+    """Distances of shape (n,), float32, from one query of shape (dimension,) to n embeddings."""
     if metric is Metric.L2:
-        return np.stack([_squared_l2(query, embeddings) for query in queries])
+        # The difference first: |x|^2 - 2xq + |q|^2 would lose all digits for near vectors.
+        return squares(embeddings - query)
+    products: Vector = np.einsum("nd,d->n", embeddings, query)
     if metric is Metric.COSINE:
-        queries, embeddings = unit(queries), unit(embeddings)
-    return np.float32(1) - queries @ embeddings.T
+        lengths = np.sqrt(squares(embeddings)) * np.sqrt(squares(query[None]))
+        products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    return np.float32(1) - products
 
 
-def _squared_l2(query: npt.NDArray[np.float32], embeddings: Matrix) -> npt.NDArray[np.float32]:
-    difference = embeddings - query
-    result: npt.NDArray[np.float32] = np.einsum("nd,nd->n", difference, difference)
+def matrix(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
+    """Distances of shape (q, n), float32."""
+    return np.stack([one(query, embeddings, metric) for query in queries])
+
+
+def squares(embeddings: Matrix) -> Vector:
+    """The squared lengths, of shape (n,)."""
+    result: Vector = np.einsum("nd,nd->n", embeddings, embeddings)
     return result
-
-
-def unit(embeddings: Matrix) -> Matrix:
-    """The embeddings scaled to length 1; zero vectors stay zero."""
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return embeddings / np.where(lengths == 0, np.float32(1), lengths)

@@ -16,7 +16,7 @@
     │   └── ChromaAuthError
     ├── UnsupportedError                (NotImplementedError)     this backend or this release can't
     ├── ClosedError                     (RuntimeError)            the client or the collection is closed
-    ├── MissingDependencyError          (ImportError)             an optional package is not installed
+    ├── MissingDependencyError          (ValueError)              an optional package is not installed
     ├── ModelUnavailableError           (RuntimeError)            the embedding model can't be found or fetched
     ├── PluginError                     (RuntimeError)            a plug-in is broken, doubled or outdated
     │   └── UnknownPluginError          (LookupError, ValueError) no plug-in of that name
@@ -153,7 +153,7 @@ class ClosedError(ChromaError, RuntimeError):
     status = 410
 
 
-class MissingDependencyError(ChromaError, ImportError):
+class MissingDependencyError(ChromaError, ValueError):
     """An optional package is needed; the message holds the line that installs it."""
 
 

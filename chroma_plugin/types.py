@@ -63,7 +63,9 @@ class CollectionInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Records:
-    """Records as columns of equal length. A column that is None was not asked for (reading) or is left alone (update)."""
+    """Records as columns of equal length. A column that is None was not asked for (reading) or is left alone
+    (update).
+    """
 
     ids: Sequence[str]
     embeddings: Matrix | None = None

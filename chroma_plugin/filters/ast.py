@@ -8,13 +8,13 @@ Meaning
 =======
 A record has metadata (a dict or None) and a document (a str or None).
 
-**A field** is a metadata key, taken literally: ``"a.b"`` is the key ``a.b``. A `Path` of several parts walks into nested dicts
-and is only made by ``Key("a", "b")``. ``DOCUMENT`` stands for the document, ``ID`` for the id.
+**A field** is a metadata key, taken literally: ``"a.b"`` is the key ``a.b``. A `Path` of several parts walks into
+nested dicts and is only made by ``Key("a", "b")``. ``DOCUMENT`` stands for the document, ``ID`` for the id.
 A field is *missing* when the key is not there (or the document is None).
 
-**Types never coerce.** There are six kinds: None, bool, number (int and float together), str, list, dict. Values of different kinds are
-never equal and never ordered: ``True`` is not ``1``, ``"1"`` is not ``1``. Numbers compare exactly by value: ``1 == 1.0``,
-``1.5`` never equals an int, ``2**53 + 1`` differs from ``float(2**53)``.
+**Types never coerce.** There are six kinds: None, bool, number (int and float together), str, list, dict. Values of
+different kinds are never equal and never ordered: ``True`` is not ``1``, ``"1"`` is not ``1``. Numbers compare exactly
+by value: ``1 == 1.0``, ``1.5`` never equals an int, ``2**53 + 1`` differs from ``float(2**53)``.
 
 =================  ============================================================================================
 node               matches when
@@ -39,7 +39,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
+
+from chroma_plugin.errors import InvalidArgumentError
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -70,54 +72,85 @@ class Op(Enum):
     LE = "$lte"
 
 
+class Combinable:
+    """What every node can do: ``a & b``, ``a | b`` and ``~a`` make And, Or and Not."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Expr) -> And:
+        # Longer chains stay flat, so that they don't run into the limit on depth.
+        return And((*_operands_of(self, And), *_operands_of(other, And)))
+
+    def __or__(self, other: Expr) -> Or:
+        return Or((*_operands_of(self, Or), *_operands_of(other, Or)))
+
+    def __invert__(self) -> Not:
+        return Not(cast("Expr", self))
+
+    def __bool__(self) -> bool:
+        # `a and b`, `not a` and `1 < key < 5` would silently drop a part.
+        raise InvalidArgumentError(
+            "A filter is not true or false. Combine filters with &, | and ~, not with and, or, not."
+        )
+
+
 @dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Combinable):
     path: Path
     op: Op
     value: Scalar
 
 
 @dataclass(frozen=True, slots=True)
-class In:
+class In(Combinable):
     path: Path
     values: tuple[Scalar, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Exists:
+class Exists(Combinable):
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Contains:
+class Contains(Combinable):
     path: Path
     value: Scalar
 
 
 @dataclass(frozen=True, slots=True)
-class Regex:
+class Regex(Combinable):
     path: Path
     pattern: str
 
 
 @dataclass(frozen=True, slots=True)
-class And:
+class And(Combinable):
     operands: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Or:
+class Or(Combinable):
     operands: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class Not(Combinable):
     operand: Expr
+
+
+def _operands_of(node: object, kind: type[And] | type[Or]) -> tuple[Expr, ...]:
+    if isinstance(node, kind):
+        return node.operands
+    if not isinstance(node, NODES):
+        raise InvalidArgumentError(f"Only filters can be combined with & and |, got {type(node).__name__}.")
+    return (node,)
 
 
 Expr: TypeAlias = Compare | In | Exists | Contains | Regex | And | Or | Not
 Leaf: TypeAlias = Compare | In | Exists | Contains | Regex
 LEAVES: Final = (Compare, In, Exists, Contains, Regex)
+NODES: Final = (*LEAVES, And, Or, Not)
 
 
 def conjuncts(expr: Expr | None) -> tuple[Expr, ...]:

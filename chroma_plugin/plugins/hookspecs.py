@@ -1,7 +1,7 @@
 """The three hooks. All implementations are called; each returns an iterable of specs and has no other effect.
 
-A plug-in is a module (or any object) with one or more of these functions, marked with `hookimpl`, and named by an entry point in the group
-``chroma_plugin``::
+A plug-in is a module (or any object) with one or more of these functions, marked with `hookimpl`, and named by an
+entry point in the group ``chroma_plugin``::
 
     [project.entry-points.chroma_plugin]
     mybackend = "my_package.plugin"

@@ -1,0 +1,91 @@
+"""A database in one DuckDB file, served from memory."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from chroma_plugin.errors import StorageError
+from chroma_plugin.toolkit.local_backend import LocalBackend
+from chroma_plugin.types import CollectionInfo
+from chroma_plugin_duckdb.catalog import DuckDBCatalog
+from chroma_plugin_duckdb.file import NAME, File
+from chroma_plugin_duckdb.options import DuckDBOptions
+from chroma_plugin_duckdb.records import DuckDBRecords
+
+_WORTH_COMPACTING: Final = 32 << 20
+"""Bytes of holes in the file that are worth a rewrite, if they are also half of it."""
+
+
+class DuckDBBackend(LocalBackend):
+    """The file is the truth: a change is on disk before it is seen. Everything else in the directory can be thrown
+    away.
+    """
+
+    persistent = True
+
+    def __init__(self, options: DuckDBOptions) -> None:
+        self._directory = _directory(options)
+        self._file = File(self._directory / NAME, read_only=options.read_only)
+        self._journal = DuckDBCatalog(self._file)
+        super().__init__(self._journal)
+        self._journal.load_into(self._catalog)
+
+    def journal(self, info: CollectionInfo) -> DuckDBRecords:
+        return DuckDBRecords(self._file, self._journal.number(info), self._graph_directory(info))
+
+    def _graph_directory(self, info: CollectionInfo) -> Path:
+        return self._directory / "index" / str(info.id)
+
+    def flush(self) -> None:
+        self._file.checkpoint()
+
+    def compact(self) -> None:
+        super().compact()
+        self._file.rewrite()
+
+    def stats(self) -> dict[str, Any]:
+        import duckdb
+
+        return {
+            "path": str(self._file.path),
+            "read_only": self._file.read_only,
+            "duckdb": duckdb.__version__,
+            "file_bytes": self._file.path.stat().st_size,
+        }
+
+    def close(self) -> None:
+        super().close()
+        try:
+            if not self._file.read_only:
+                self._file.checkpoint()
+                if self._holes() > max(_WORTH_COMPACTING, self._file.path.stat().st_size // 2):
+                    self._file.rewrite()
+        finally:
+            self._file.close()
+
+    def _holes(self) -> int:
+        """Bytes in the file that hold nothing."""
+        with self._file.reading() as cursor:
+            [(block_size, free)] = cursor.execute("SELECT block_size, free_blocks FROM pragma_database_size()")
+        return int(block_size) * int(free)
+
+    def _forget(self, gone: Iterable[CollectionInfo]) -> None:
+        gone = list(gone)
+        super()._forget(gone)
+        for info in gone:
+            shutil.rmtree(self._graph_directory(info), ignore_errors=True)
+
+
+def _directory(options: DuckDBOptions) -> Path:
+    directory = Path(options.persist_directory).absolute()
+    if directory.exists() and not directory.is_dir():
+        raise StorageError(f"persist_directory {str(directory)!r} is a file; it has to be a directory.")
+    if not options.read_only:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"persist_directory {str(directory)!r} can't be made: {error}") from error
+    return directory

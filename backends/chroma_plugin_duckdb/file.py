@@ -1,0 +1,213 @@
+"""The DuckDB file: opened safely, changed in transactions, rewritten without its holes."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+
+from chroma_plugin.errors import (
+    ClosedError,
+    CorruptionError,
+    FormatVersionError,
+    LockedError,
+    ReadOnlyError,
+    StorageError,
+)
+from chroma_plugin_duckdb import schema
+
+NAME: Final = "chroma.duckdb"
+"""What the file is called in its directory."""
+
+_SAFE: Final = {
+    # Data is never code: nothing outside this file is read, written or loaded, whatever a statement says.
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    # Checkpoints are rare and short: a small threshold makes every few hundredth write wait for one.
+    "wal_autocheckpoint": "256MB",
+}
+
+
+class File:
+    """One open DuckDB file. One transaction at a time; reads of arrays never come here."""
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self.path: Final = path
+        self.read_only: Final = read_only
+        self._lock = threading.RLock()
+        self._connection: duckdb.DuckDBPyConnection | None = self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        if self.read_only and not self.path.exists():
+            raise StorageError(f"There is no store to read at {self.path}: it has to be written first.")
+        connection = connect(self.path, read_only=self.read_only)
+        try:
+            if not self.read_only and not schema.tables(connection):
+                schema.create(connection)
+            _check_format(connection, self.path)
+            connection.execute("SET lock_configuration = true")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """All that is executed inside is kept, and on disk, when the block ends; or nothing of it, when it raises."""
+        with self._lock:
+            connection = self._usable()
+            if self.read_only:
+                raise ReadOnlyError(f"{self.path} was opened read_only: open it without, to write.")
+            with _translated(self.path):
+                connection.execute("BEGIN")
+            try:
+                yield Cursor(connection, self.path)
+                with _translated(self.path):
+                    connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+
+    def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except duckdb.Error:
+            # A failed COMMIT has rolled back already; a database that a disk error invalidated must be opened again.
+            self._reopen_if_invalid(connection)
+
+    def _reopen_if_invalid(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            connection.execute("SELECT 1")
+        except duckdb.Error:
+            connection.close()
+            self._connection = None
+            self._connection = self._open()
+
+    @contextmanager
+    def reading(self) -> Iterator[Cursor]:
+        """A place to read from; writers wait for its end."""
+        with self._lock:
+            yield Cursor(self._usable(), self.path)
+
+    def checkpoint(self) -> None:
+        """Move what is in the log into the file."""
+        with self._lock, _translated(self.path):
+            if not self.read_only:
+                self._usable().execute("CHECKPOINT")
+
+    def rewrite(self) -> None:
+        """Put a copy without holes in the place of the file; deleted text is gone from the disk afterwards."""
+        with self._lock:
+            connection = self._usable()
+            if self.read_only:
+                raise ReadOnlyError(f"{self.path} was opened read_only: open it without, to compact it.")
+            copy = self.path.with_name(f"{self.path.name}.compact")
+            remove(copy)
+            self.checkpoint()
+            with _translated(self.path):
+                schema.copy(connection, copy)
+            connection.close()
+            self._connection = None
+            try:
+                schema.take_the_place(copy, self.path)
+            finally:
+                self._connection = self._open()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _usable(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            raise ClosedError(f"{self.path} is closed.")
+        return self._connection
+
+
+class Cursor:
+    """Executes statements; values go in as parameters or as arrays, never as text."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def execute(self, statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        with _translated(self._path):
+            return self._connection.execute(statement, parameters or []).fetchall()
+
+    def execute_with(self, arrays: Mapping[str, Any], statement: str) -> None:
+        """Run a statement that names ``given``, a table with those arrays as columns."""
+        with _translated(self._path):
+            self._connection.register("given", dict(arrays))
+            try:
+                self._connection.execute(statement)
+            finally:
+                self._connection.unregister("given")
+
+    def arrays(self, statement: str, parameters: list[Any]) -> dict[str, np.ndarray[Any, Any]]:
+        """The result as one array per column."""
+        with _translated(self._path):
+            return self._connection.execute(statement, parameters).fetchnumpy()
+
+
+def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    with _translated(path):
+        return duckdb.connect(path, read_only=read_only, config=dict(_SAFE))
+
+
+def remove(path: Path) -> None:
+    """Delete a DuckDB file and its log."""
+    for file in (path, path.with_name(f"{path.name}.wal")):
+        file.unlink(missing_ok=True)
+
+
+def _check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    found = schema.format_of(connection)
+    if found is None:
+        raise StorageError(f"{path} is a DuckDB file, but not one of chroma-plugin. Choose another persist_directory.")
+    version, written_by = found
+    if version > schema.FORMAT:
+        raise FormatVersionError(
+            f"{path} has format {version}, written by chroma-plugin {written_by}; this release reads up to format "
+            f"{schema.FORMAT}. Upgrade: pip install -U chroma-plugin"
+        )
+
+
+_PID: Final = re.compile(r"\(PID (\d+)\)")
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """DuckDB's errors as ours, most specific first."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        if "Could not set lock" in text:
+            raise _locked(path, text) from error
+        if "read-only mode" in text:
+            raise ReadOnlyError(f"{path} can't be written: {text}") from error
+        if "orrupt" in text or "not a valid DuckDB database file" in text:
+            raise CorruptionError(
+                f"{path} is damaged: {text}. Restore it from a backup, or move it away to begin anew."
+            ) from error
+        raise StorageError(f"{path}: {text}") from error
+
+
+def _locked(path: Path, text: str) -> LockedError:
+    match = _PID.search(text)
+    pid = int(match[1]) if match else None
+    holder = f"process {pid}" if pid else "another process"
+    return LockedError(
+        f"{path} is open in {holder}. One process may write at a time, and none may read meanwhile: close it there, "
+        "or let both use one server. (Several processes may read at once, each with read_only=True.)",
+        pid,
+    )

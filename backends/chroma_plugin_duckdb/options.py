@@ -1,0 +1,16 @@
+"""What users may set for the ``duckdb`` backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDBOptions:
+    """Options of the ``duckdb`` backend."""
+
+    persist_directory: str | Path = "./chroma"
+    """The directory that holds the store; made when it does not exist."""
+    read_only: bool = False
+    """Open without the right to write; several processes may do so at once, as long as none writes."""

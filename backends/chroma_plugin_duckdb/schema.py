@@ -1,0 +1,115 @@
+"""The tables of the file, which any DuckDB can open and query.
+
+::
+
+    chroma_format   version, written_by
+    tenants         name
+    databases       tenant, name
+    collections     number, id, tenant, database, name, metadata, configuration, dimension
+    records_1       place, stamp, id, document, metadata, uri, embedding       one table per collection:
+    records_<number> ...
+
+``embedding`` is the little-endian float32 vector; ``metadata`` is JSON. No table has a key or an index: ids are
+unique in the arrays that are made from the file, and DuckDB replays its log without trouble only where no index is
+involved.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from chroma_plugin.toolkit.files import sync
+from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
+from chroma_plugin.version import __version__
+
+FORMAT: Final = 1
+
+_CATALOG: Final = {
+    "chroma_format": "CREATE TABLE chroma_format (version INTEGER, written_by VARCHAR)",
+    "tenants": "CREATE TABLE tenants (name VARCHAR)",
+    "databases": "CREATE TABLE databases (tenant VARCHAR, name VARCHAR)",
+    "collections": (
+        "CREATE TABLE collections (number INTEGER, id UUID, tenant VARCHAR, database VARCHAR, name VARCHAR, "
+        "metadata JSON, configuration JSON, dimension INTEGER)"
+    ),
+}
+
+# Vectors do not compress; trying makes checkpoints stall writers for seconds.
+_RECORDS: Final = (
+    "(place BIGINT, stamp BIGINT, id VARCHAR, document VARCHAR, metadata JSON, uri VARCHAR, "
+    "embedding BLOB USING COMPRESSION uncompressed)"
+)
+
+_COPIED_AT_ONCE: Final = 20_000
+
+
+def records_table(number: int) -> str:
+    """The table of the collection with that number: the only name in a statement that is not a constant."""
+    return f"records_{number:d}"
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """The tables of an empty store, in one transaction."""
+    connection.execute("BEGIN")
+    for statement in _CATALOG.values():
+        connection.execute(statement)
+    connection.execute("INSERT INTO chroma_format VALUES (?, ?)", [FORMAT, __version__])
+    add_defaults(connection)
+    connection.execute("COMMIT")
+
+
+def add_defaults(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("INSERT INTO tenants VALUES (?)", [DEFAULT_TENANT])
+    connection.execute("INSERT INTO databases VALUES (?, ?)", [DEFAULT_TENANT, DEFAULT_DATABASE])
+
+
+def create_records(number: int) -> str:
+    """The statement that makes a collection's table."""
+    return f"CREATE TABLE {records_table(number)} {_RECORDS}"
+
+
+def format_of(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:
+    """The version of the format and of the release that wrote it; None when the file is not one of ours."""
+    if not tables(connection).issuperset(_CATALOG):
+        return None
+    row = connection.execute("SELECT version, written_by FROM chroma_format").fetchone()
+    return None if row is None else (int(row[0]), str(row[1]))
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The names of the tables in the file; none in one that was just made, or whose making was cut short."""
+    return {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+
+
+def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
+    """Write all live rows into a new file; records in the order they stand."""
+    with duckdb.connect(target) as other:
+        for name, statement in _CATALOG.items():
+            other.execute(statement)
+            _copy_rows(connection, other, name)
+        for (number,) in connection.execute("SELECT number FROM collections").fetchall():
+            other.execute(create_records(number))
+            _copy_rows(connection, other, records_table(number))
+        other.execute("CHECKPOINT")
+
+
+def _copy_rows(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection, table: str) -> None:
+    last = source.execute(f"SELECT coalesce(max(rowid), -1) FROM {table}").fetchall()[0][0]
+    for start in range(0, last + 1, _COPIED_AT_ONCE):
+        batch = source.execute(
+            f"SELECT * FROM {table} WHERE rowid >= ? AND rowid < ?", [start, start + _COPIED_AT_ONCE]
+        ).fetchnumpy()
+        target.register("batch", batch)
+        target.execute(f"INSERT INTO {table} SELECT * FROM batch")
+        target.unregister("batch")
+
+
+def take_the_place(copy: Path, path: Path) -> None:
+    """Give a finished copy the name of the original, for good."""
+    sync(copy)
+    os.replace(copy, path)
+    sync(path.parent)

@@ -1,0 +1,154 @@
+"""Which tenants, databases and collections there are; each change goes to a journal before it is seen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from chroma_plugin.errors import NotFoundError, UniqueConstraintError
+from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo
+
+
+class CatalogJournal(Protocol):
+    """The truth of a catalog. Each change is all or nothing, and kept when the call returns."""
+
+    def add_tenant(self, name: str) -> None: ...
+
+    def add_database(self, tenant: str, name: str) -> None: ...
+
+    def drop_database(self, tenant: str, name: str, collections: Sequence[CollectionInfo]) -> None: ...
+
+    def add_collection(self, info: CollectionInfo) -> None: ...
+
+    def change_collection(self, info: CollectionInfo) -> None: ...
+
+    def drop_collection(self, info: CollectionInfo) -> None: ...
+
+    def clear(self) -> None:
+        """Back to the default tenant with its empty default database."""
+
+
+class Catalog:
+    """A picture of the journal in memory, and the rules of what may be changed."""
+
+    def __init__(self, journal: CatalogJournal) -> None:
+        self._journal = journal
+        self._lock = threading.RLock()
+        self._databases: dict[str, list[str]] = {DEFAULT_TENANT: [DEFAULT_DATABASE]}
+        self._collections: dict[UUID, CollectionInfo] = {}
+
+    def load(
+        self, tenants: Iterable[str], databases: Iterable[tuple[str, str]], collections: Iterable[CollectionInfo]
+    ) -> None:
+        """Take over what the journal holds, each in the order of creation."""
+        self._databases = {tenant: [] for tenant in tenants}
+        for tenant, name in databases:
+            self._databases[tenant].append(name)
+        self._collections = {info.id: info for info in collections}
+
+    # -- tenants and databases ---------------------------------------------------------------------------------------
+
+    def tenants(self) -> list[str]:
+        return list(self._databases)
+
+    def create_tenant(self, name: str) -> None:
+        with self._lock:
+            if name in self._databases:
+                raise UniqueConstraintError(f"Tenant {name!r} already exists.")
+            self._journal.add_tenant(name)
+            self._databases[name] = []
+
+    def databases(self, tenant: str) -> list[str]:
+        if tenant not in self._databases:
+            raise NotFoundError(f"Tenant {tenant!r} does not exist.")
+        return list(self._databases[tenant])
+
+    def create_database(self, tenant: str, name: str) -> None:
+        with self._lock:
+            if name in self.databases(tenant):
+                raise UniqueConstraintError(f"Database {name!r} already exists in tenant {tenant!r}.")
+            self._journal.add_database(tenant, name)
+            self._databases[tenant].append(name)
+
+    def drop_database(self, tenant: str, name: str) -> list[CollectionInfo]:
+        """The collections that went with it."""
+        with self._lock:
+            gone = self.collections(tenant, name)
+            self._journal.drop_database(tenant, name, gone)
+            self._databases[tenant].remove(name)
+            for info in gone:
+                del self._collections[info.id]
+            return gone
+
+    # -- collections -------------------------------------------------------------------------------------------------
+
+    def collections(self, tenant: str, database: str) -> list[CollectionInfo]:
+        with self._lock:
+            if database not in self.databases(tenant):
+                raise NotFoundError(f"Database {database!r} does not exist in tenant {tenant!r}.")
+            return [info for info in self._collections.values() if (info.tenant, info.database) == (tenant, database)]
+
+    def create_collection(self, info: CollectionInfo) -> None:
+        with self._lock:
+            self._check_name(info)
+            self._journal.add_collection(info)
+            self._collections[info.id] = info
+
+    def update_collection(self, info: CollectionInfo) -> None:
+        with self._lock:
+            self.known(info)
+            self._check_name(info)
+            self._journal.change_collection(info)
+            self._collections[info.id] = info
+
+    def drop_collection(self, info: CollectionInfo) -> None:
+        with self._lock:
+            self.known(info)
+            self._journal.drop_collection(info)
+            del self._collections[info.id]
+
+    def known(self, info: CollectionInfo) -> CollectionInfo:
+        """What the catalog has under that id."""
+        if info.id not in self._collections:
+            raise NotFoundError(f"Collection {info.name!r} ({info.id}) does not exist.")
+        return self._collections[info.id]
+
+    def clear(self) -> list[CollectionInfo]:
+        """Everything that went."""
+        with self._lock:
+            gone = list(self._collections.values())
+            self._journal.clear()
+            self.load([DEFAULT_TENANT], [(DEFAULT_TENANT, DEFAULT_DATABASE)], [])
+            return gone
+
+    def _check_name(self, info: CollectionInfo) -> None:
+        for other in self.collections(info.tenant, info.database):
+            if other.name == info.name and other.id != info.id:
+                raise UniqueConstraintError(f"Collection {info.name!r} already exists.")
+
+
+class NoCatalogJournal:
+    """Nothing is kept."""
+
+    def add_tenant(self, name: str) -> None:
+        pass
+
+    def add_database(self, tenant: str, name: str) -> None:
+        pass
+
+    def drop_database(self, tenant: str, name: str, collections: Sequence[CollectionInfo]) -> None:
+        pass
+
+    def add_collection(self, info: CollectionInfo) -> None:
+        pass
+
+    def change_collection(self, info: CollectionInfo) -> None:
+        pass
+
+    def drop_collection(self, info: CollectionInfo) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass

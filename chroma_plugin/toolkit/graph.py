@@ -1,0 +1,176 @@
+"""An HNSW graph over rows that never change: built once, searched by any number of threads, thrown away.
+
+hnswlib must not be searched while it is added to, forgets `ef` when saved, and believes any bytes it loads. So a graph
+is never added to (new rows wait in the table and are searched exactly until the next graph takes them in), nothing is
+ever deleted from it (dead rows are dropped from the answer), and its file is loaded only when a header beside it agrees
+about every property and the checksum.
+
+Source: Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
+World graphs", 2016.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from chroma_plugin.toolkit.files import checksum, replace_file
+from chroma_plugin.types import Matrix, Metric
+
+_FORMAT: Final = 1
+_SLICE: Final = 1000
+"""Vectors added between two looks at whether to stop: some 0.2 s of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSettings:
+    """How to build and search, by Chroma's names."""
+
+    metric: Metric
+    max_neighbors: int = 16
+    ef_construction: int = 100
+    ef_search: int = 100
+    num_threads: int = 0
+    """0: as many as the machine has cores."""
+
+
+def available() -> bool:
+    """Whether hnswlib is installed."""
+    return importlib.util.find_spec("hnswlib") is not None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """A graph, and the rows of a table that its labels stand for."""
+
+    index: Any
+    """A hnswlib.Index with labels 0 to len(stamps)."""
+    rows: npt.NDArray[np.intp]
+    """The row of each label; -1 when there is none any more."""
+    stamps: npt.NDArray[np.int64]
+    """The stamp of each label's vector: what finds its row again after the table was read anew."""
+    name: str = ""
+    """What its files are called."""
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    def search(self, queries: Matrix, k: int, settings: GraphSettings) -> npt.NDArray[np.intp]:
+        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone."""
+        # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
+        self.index.set_ef(settings.ef_search)
+        threads = 1 if len(queries) == 1 else settings.num_threads or -1
+        labels, _ = self.index.knn_query(queries, k=min(k, len(self)), num_threads=threads)
+        rows: npt.NDArray[np.intp] = self.rows[labels.astype(np.intp)]
+        return rows
+
+    def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
+        """The same graph over a table whose row i has the stamp ``stamps[i]``."""
+        order = np.argsort(stamps, kind="stable")
+        if not len(order):
+            return replace(self, rows=np.full(len(self), -1, dtype=np.intp))
+        near = np.minimum(np.searchsorted(stamps[order], self.stamps), len(order) - 1)
+        return replace(self, rows=np.where(stamps[order][near] == self.stamps, order[near], -1).astype(np.intp))
+
+
+def build(
+    embeddings: Matrix,
+    rows: npt.NDArray[np.intp],
+    stamps: npt.NDArray[np.int64],
+    settings: GraphSettings,
+    stop: Callable[[], bool],
+) -> Graph | None:
+    """A graph over these vectors; None when `stop` said so on the way."""
+    index = _new_index(embeddings.shape[1], settings)
+    index.init_index(len(embeddings), M=settings.max_neighbors, ef_construction=settings.ef_construction)
+    for start in range(0, len(embeddings), _SLICE):
+        if stop():
+            return None
+        piece = embeddings[start : start + _SLICE]
+        index.add_items(piece, np.arange(start, start + len(piece)), num_threads=settings.num_threads or -1)
+    return Graph(index, rows, stamps)
+
+
+def _new_index(dimension: int, settings: GraphSettings) -> Any:
+    import hnswlib
+
+    return hnswlib.Index(space=settings.metric.value, dim=dimension)
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    format: int
+    space: str
+    dimension: int
+    max_neighbors: int
+    count: int
+    last_stamp: int
+    size: int
+    checksum: int
+    stamps_checksum: int
+
+
+def save(graph: Graph, path: Path, settings: GraphSettings) -> None:
+    """Write ``path``.hnsw, ``path``.stamps and, last, the header ``path``.json that makes them valid."""
+    body, stamps = path.with_suffix(".hnsw"), path.with_suffix(".stamps")
+    replace_file(body, lambda temporary: graph.index.save_index(str(temporary)))
+    replace_file(stamps, lambda temporary: temporary.write_bytes(graph.stamps.tobytes()))
+    header = _Header(
+        format=_FORMAT,
+        space=settings.metric.value,
+        dimension=graph.index.dim,
+        max_neighbors=graph.index.M,
+        count=len(graph),
+        last_stamp=int(graph.stamps.max()),
+        size=body.stat().st_size,
+        checksum=checksum(body),
+        stamps_checksum=zlib.crc32(graph.stamps.tobytes()),
+    )
+    replace_file(path.with_suffix(".json"), lambda temporary: temporary.write_bytes(orjson.dumps(asdict(header))))
+
+
+def load(path: Path, dimension: int, settings: GraphSettings) -> Graph | None:
+    """The graph saved under that name; None when anything about it is doubtful."""
+    body, stamps_file = path.with_suffix(".hnsw"), path.with_suffix(".stamps")
+    try:
+        header = _Header(**orjson.loads(path.with_suffix(".json").read_bytes()))
+        stamps = np.frombuffer(stamps_file.read_bytes(), dtype=np.int64)
+        sound = (
+            (header.format, header.space, header.dimension, header.max_neighbors, header.count)
+            == (_FORMAT, settings.metric.value, dimension, settings.max_neighbors, len(stamps))
+            and header.size == body.stat().st_size
+            and header.stamps_checksum == zlib.crc32(stamps.tobytes())
+            and header.checksum == checksum(body)
+        )
+    except (OSError, ValueError, TypeError):
+        return None
+    if not sound:
+        return None
+    index = _new_index(dimension, settings)
+    index.load_index(str(body))
+    return Graph(index, np.full(len(stamps), -1, dtype=np.intp), stamps, path.name)
+
+
+def last_stamp(header: Path) -> int:
+    """The greatest stamp in the graph of that header; -1 when the header can't be read."""
+    try:
+        return int(_Header(**orjson.loads(header.read_bytes())).last_stamp)
+    except (OSError, ValueError, TypeError):
+        return -1
+
+
+def remove(path: Path) -> None:
+    """Delete the files of that name; the header first, so that what is left is not believed."""
+    for suffix in (".json", ".hnsw", ".stamps"):
+        path.with_suffix(suffix).unlink(missing_ok=True)

@@ -1,0 +1,262 @@
+"""A collection served from arrays in memory, its truth in a journal, its large searches from HNSW graphs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import orjson
+
+from chroma_plugin.backend import CollectionStore, Pushdown
+from chroma_plugin.filters.ast import Expr
+from chroma_plugin.toolkit.background import Background
+from chroma_plugin.toolkit.columns import Mask
+from chroma_plugin.toolkit.graph import GraphSettings
+from chroma_plugin.toolkit.journal import Journal, Patch
+from chroma_plugin.toolkit.masks import mask
+from chroma_plugin.toolkit.searching import Nearest
+from chroma_plugin.toolkit.table import RowNumbers, Rows, Table, View
+from chroma_plugin.toolkit.upkeep import Upkeep
+from chroma_plugin.types import CollectionInfo, Hits, Metadata, Records, Scan, Search
+
+_BATCH = 10_000
+"""Records in one batch of a scan."""
+
+
+class LocalStore(CollectionStore):
+    """Reads look at a `View` and need no lock. A write goes to the journal, then into the table, then becomes
+    visible.
+    """
+
+    def __init__(self, info: CollectionInfo, journal: Journal, background: Background) -> None:
+        self._journal = journal
+        self._settings = graph_settings(info)
+        self._writing = threading.RLock()
+        # Guards the moment in which a change becomes visible: ids are looked up in a dict that has no views.
+        self._publishing = threading.Lock()
+        self._table = Table(info.dimension or 0)
+        self._upkeep = Upkeep(self, journal, background)
+        self._next = 1 + max(self._load(), self._upkeep.greatest_stamp())
+        self._upkeep.open()
+
+    def _load(self) -> int:
+        """Read all records; the greatest number that any of them uses."""
+        table = self._table
+        for rows in self._journal.load(table.dimension):
+            table.append(rows)
+        return max(int(numbers[:].max(initial=-1)) for numbers in (table.stamps, table.places))
+
+    def configure(self, info: CollectionInfo) -> None:
+        self._settings = graph_settings(info)
+
+    @property
+    def settings(self) -> GraphSettings:
+        return self._settings
+
+    @property
+    def view(self) -> View:
+        """What is there now."""
+        return self._table.view
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def put(self, records: Records) -> None:
+        if not len(records):
+            return
+        with self._writing:
+            table = self._table_for(records)
+            replaced = table.places[:][table.find(records.ids)]
+            rows = self._rows(table, records)
+            table.reserve(len(rows))
+            self._journal.write(replaced, rows)
+            with self._publishing:
+                table.append(rows)
+                self._table = table
+        self._upkeep.look()
+
+    def insert(self, records: Records) -> Sequence[str]:
+        with self._writing:
+            known = [id for id in records.ids if id in self._table.row_of]
+            if known:
+                left_out = set(known)
+                records = records.take([row for row, id in enumerate(records.ids) if id not in left_out])
+            self.put(records)
+            return known
+
+    def update(self, records: Records) -> None:
+        if records.embeddings is not None:
+            super().update(records)
+            return
+        with self._writing:
+            table = self._table
+            rows = table.find(records.ids)
+            if not len(rows):
+                return
+            patch = Patch(table.places[:][rows], records.documents, _json(records.metadatas), records.uris)
+            new = self._patched(table, rows, patch)
+            table.reserve(len(new))
+            self._journal.patch(patch)
+            with self._publishing:
+                table.append(new)
+        self._upkeep.look()
+
+    def delete(self, ids: Sequence[str]) -> int:
+        with self._writing:
+            table = self._table
+            rows = table.find(dict.fromkeys(ids))
+            if not len(rows):
+                return 0
+            self._journal.remove(table.places[:][rows])
+            with self._publishing:
+                table.kill([table.ids[row] for row in rows.tolist()])
+        self._upkeep.look()
+        return len(rows)
+
+    def delete_where(self, where: Expr) -> int:
+        with self._writing:
+            return super().delete_where(where)
+
+    def _table_for(self, records: Records) -> Table:
+        assert records.embeddings is not None
+        dimension = records.embeddings.shape[1]
+        # The first record decides the dimension.
+        return self._table if self._table.dimension == dimension else Table(dimension)
+
+    def _rows(self, table: Table, records: Records) -> Rows:
+        assert records.embeddings is not None
+        count = len(records)
+        stamps = np.arange(self._next, self._next + count, dtype=np.int64)
+        self._next += count
+        places = stamps.copy()
+        known = [(row, old) for row, id in enumerate(records.ids) if (old := table.row_of.get(id)) is not None]
+        if known:
+            at, old = np.array(known, dtype=np.intp).T
+            places[at] = table.places[:][old]
+        return Rows(
+            ids=records.ids,
+            places=places,
+            stamps=stamps,
+            embeddings=records.embeddings,
+            documents=_column(records.documents, count),
+            metadatas=_column(_json(records.metadatas), count),
+            uris=_column(records.uris, count),
+        )
+
+    @staticmethod
+    def _patched(table: Table, rows: RowNumbers, patch: Patch) -> Rows:
+        """New versions of those rows; the vectors, and with them the stamps, stay."""
+        numbers = rows.tolist()
+        return Rows(
+            ids=[table.ids[row] for row in numbers],
+            places=patch.places,
+            stamps=table.stamps[:][rows],
+            embeddings=table.embeddings[:][rows],
+            documents=_new_or_old(patch.documents, table.documents, numbers),
+            metadatas=_new_or_old(patch.metadatas, table.metadatas, numbers),
+            uris=_new_or_old(patch.uris, table.uris, numbers),
+        )
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def takes(self, part: Expr) -> Pushdown:
+        return Pushdown.EXACT
+
+    def count(self, where: Expr | None = None) -> int:
+        view = self.view
+        return view.count if where is None else int(np.count_nonzero(mask(view, where)))
+
+    def scan(self, request: Scan) -> Iterator[Records]:
+        view, rows = self._select(request)
+        last = None if request.limit is None else request.offset + request.limit
+        rows = rows[request.offset : last]
+        for start in range(0, len(rows), _BATCH):
+            yield view.records(rows[start : start + _BATCH], request.fields)
+
+    def _select(self, request: Scan) -> tuple[View, RowNumbers]:
+        view, rows = self._find(request.ids)
+        if rows is None:
+            return view, view.sorted(np.flatnonzero(mask(view, request.where)))
+        return view, rows if request.where is None else rows[mask(view, request.where)[rows]]
+
+    def _find(self, ids: Sequence[str] | None) -> tuple[View, RowNumbers | None]:
+        """One moment, and the rows of the ids in it; None for the rows when no ids are given."""
+        with self._publishing:
+            return self.view, None if ids is None else self._table.find(ids)
+
+    def search(self, request: Search) -> list[Hits]:
+        view, rows = self._find(request.ids)
+        among = self._among(view, rows, request.where)
+        qualifying = view.count if among is view.alive else int(np.count_nonzero(among))
+        nearest = Nearest(view, self._settings, request.k, among, qualifying, exact=request.exact)
+        return [
+            self._hits(view, near, distances, request)
+            for near, distances in nearest.find(np.ascontiguousarray(request.embeddings))
+        ]
+
+    @staticmethod
+    def _among(view: View, rows: RowNumbers | None, where: Expr | None) -> Mask:
+        among: Mask = view.alive if where is None else mask(view, where)
+        if rows is not None:
+            chosen = np.zeros(view.length, dtype=np.bool_)
+            chosen[rows] = True
+            among = among & chosen
+        return among
+
+    @staticmethod
+    def _hits(view: View, rows: RowNumbers, distances: Any, request: Search) -> Hits:
+        if request.max_distance is not None:
+            near = distances <= request.max_distance
+            rows, distances = rows[near], distances[near]
+        return Hits(view.records(rows, request.fields), distances)
+
+    # -- upkeep ------------------------------------------------------------------------------------------------------
+
+    def optimize(self) -> None:
+        self._upkeep.index_now()
+
+    def compact(self) -> None:
+        self._upkeep.compact_now()
+
+    def stats(self) -> dict[str, Any]:
+        return self._upkeep.stats()
+
+    def retire(self) -> None:
+        """The collection is gone: stop working for it."""
+        self._upkeep.close()
+
+    def publish(self, view: View) -> None:
+        """Put another picture of the same records in place: new graphs, or a table without its dead rows."""
+        with self._publishing:
+            view.table.view = view
+            self._table = view.table
+
+    @property
+    def writing(self) -> AbstractContextManager[bool]:
+        """Held while a change is made; what must not meet one holds it too."""
+        return self._writing
+
+
+def graph_settings(info: CollectionInfo) -> GraphSettings:
+    """What a collection's configuration says about its graphs."""
+    hnsw = info.configuration.get("hnsw", {})
+    names = ("max_neighbors", "ef_construction", "ef_search", "num_threads")
+    return GraphSettings(info.metric, **{name: hnsw[name] for name in names if hnsw.get(name) is not None})
+
+
+def _json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | None:
+    if metadatas is None:
+        return None
+    return [None if metadata is None else orjson.dumps(metadata).decode() for metadata in metadatas]
+
+
+def _column(values: Sequence[str | None] | None, count: int) -> Sequence[str | None]:
+    return [None] * count if values is None else values
+
+
+def _new_or_old(
+    new: Sequence[str | None] | None, old: Sequence[str | None], rows: Sequence[int]
+) -> Sequence[str | None]:
+    return [old[row] for row in rows] if new is None else new

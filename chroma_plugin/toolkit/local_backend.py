@@ -1,0 +1,76 @@
+"""A database of local stores."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from chroma_plugin.backend import Backend
+from chroma_plugin.toolkit.background import Background
+from chroma_plugin.toolkit.catalog import Catalog, CatalogJournal
+from chroma_plugin.toolkit.journal import Journal
+from chroma_plugin.toolkit.local import LocalStore
+from chroma_plugin.types import CollectionInfo
+
+
+class LocalBackend(Backend):
+    """Give it a journal for the catalog and one for each collection."""
+
+    def __init__(self, journal: CatalogJournal) -> None:
+        self._catalog = Catalog(journal)
+        self._background = Background()
+        self._stores: dict[UUID, LocalStore] = {}
+
+    @abstractmethod
+    def journal(self, info: CollectionInfo) -> Journal:
+        """Where the records of that collection are kept."""
+
+    def list_collections(self, tenant: str, database: str) -> Sequence[CollectionInfo]:
+        return self._catalog.collections(tenant, database)
+
+    def create_collection(self, info: CollectionInfo) -> None:
+        self._catalog.create_collection(info)
+
+    def update_collection(self, info: CollectionInfo) -> None:
+        self._catalog.update_collection(info)
+
+    def drop_collection(self, info: CollectionInfo) -> None:
+        self._catalog.drop_collection(info)
+        self._forget([info])
+
+    def open_collection(self, info: CollectionInfo) -> LocalStore:
+        info = self._catalog.known(info)
+        if info.id not in self._stores:
+            self._stores[info.id] = LocalStore(info, self.journal(info), self._background)
+        return self._stores[info.id]
+
+    def list_tenants(self) -> Sequence[str]:
+        return self._catalog.tenants()
+
+    def create_tenant(self, name: str) -> None:
+        self._catalog.create_tenant(name)
+
+    def list_databases(self, tenant: str) -> Sequence[str]:
+        return self._catalog.databases(tenant)
+
+    def create_database(self, tenant: str, name: str) -> None:
+        self._catalog.create_database(tenant, name)
+
+    def drop_database(self, tenant: str, name: str) -> None:
+        self._forget(self._catalog.drop_database(tenant, name))
+
+    def reset(self) -> None:
+        self._forget(self._catalog.clear())
+
+    def compact(self) -> None:
+        for store in list(self._stores.values()):
+            store.compact()
+
+    def close(self) -> None:
+        self._background.close()
+
+    def _forget(self, gone: Iterable[CollectionInfo]) -> None:
+        for info in gone:
+            if store := self._stores.pop(info.id, None):
+                store.retire()
