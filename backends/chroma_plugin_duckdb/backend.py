@@ -12,6 +12,7 @@ from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.file import NAME, File
+from chroma_plugin_duckdb.legacy import adopt
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.records import DuckDBRecords
 
@@ -28,7 +29,9 @@ class DuckDBBackend(LocalBackend):
 
     def __init__(self, options: DuckDBOptions) -> None:
         self._directory = _directory(options)
-        self._file = File(self._directory / NAME, read_only=options.read_only)
+        path = self._directory / NAME
+        adopt(self._directory, path, read_only=options.read_only)
+        self._file = File(path, read_only=options.read_only)
         self._journal = DuckDBCatalog(self._file)
         super().__init__(self._journal)
         self._journal.load_into(self._catalog)
@@ -61,16 +64,10 @@ class DuckDBBackend(LocalBackend):
         try:
             if not self._file.read_only:
                 self._file.checkpoint()
-                if self._holes() > max(_WORTH_COMPACTING, self._file.path.stat().st_size // 2):
+                if self._journal.dead_bytes() > max(_WORTH_COMPACTING, self._file.path.stat().st_size // 2):
                     self._file.rewrite()
         finally:
             self._file.close()
-
-    def _holes(self) -> int:
-        """Bytes in the file that hold nothing."""
-        with self._file.reading() as cursor:
-            [(block_size, free)] = cursor.execute("SELECT block_size, free_blocks FROM pragma_database_size()")
-        return int(block_size) * int(free)
 
     def _forget(self, gone: Iterable[CollectionInfo]) -> None:
         gone = list(gone)

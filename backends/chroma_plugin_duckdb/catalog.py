@@ -93,6 +93,18 @@ class DuckDBCatalog:
             cursor.execute("INSERT INTO databases VALUES (?, ?)", [DEFAULT_TENANT, DEFAULT_DATABASE])
         self._number_of.clear()
 
+    def dead_bytes(self) -> int:
+        """About how many bytes of the file hold nothing, or deleted records."""
+        with self._file.reading() as cursor:
+            [(dead,)] = cursor.execute("SELECT block_size * free_blocks FROM pragma_database_size()")
+            # DuckDB keeps deleted rows that stand among living ones, and counts them here.
+            stored = dict(cursor.execute("SELECT table_name, estimated_size FROM duckdb_tables()"))
+            for number, dimension in cursor.execute("SELECT number, coalesce(dimension, 0) FROM collections"):
+                table = schema.records_table(number)
+                [(living,)] = cursor.execute(f"SELECT count(*) FROM {table}")
+                dead += (stored[table] - living) * dimension * 4
+        return int(dead)
+
     def _drop(self, cursor: Cursor, info: CollectionInfo) -> None:
         number = self.number(info)
         cursor.execute("DELETE FROM collections WHERE number = ?", [number])

@@ -181,6 +181,7 @@ def _check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         )
 
 
+_SIGNS_OF_DAMAGE: Final = ("orrupt", "not a valid DuckDB database file", "Could not read enough bytes")
 _PID: Final = re.compile(r"\(PID (\d+)\)")
 
 
@@ -195,7 +196,7 @@ def _translated(path: Path) -> Iterator[None]:
             raise _locked(path, text) from error
         if "read-only mode" in text:
             raise ReadOnlyError(f"{path} can't be written: {text}") from error
-        if "orrupt" in text or "not a valid DuckDB database file" in text:
+        if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             raise CorruptionError(
                 f"{path} is damaged: {text}. Restore it from a backup, or move it away to begin anew."
             ) from error

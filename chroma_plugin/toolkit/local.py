@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
-import orjson
 
 from chroma_plugin.backend import CollectionStore, Pushdown
 from chroma_plugin.filters.ast import Expr
@@ -18,9 +17,9 @@ from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.journal import Journal, Patch
 from chroma_plugin.toolkit.masks import mask
 from chroma_plugin.toolkit.searching import Nearest
-from chroma_plugin.toolkit.table import RowNumbers, Rows, Table, View
+from chroma_plugin.toolkit.table import RowNumbers, Rows, Table, View, as_json
 from chroma_plugin.toolkit.upkeep import Upkeep
-from chroma_plugin.types import CollectionInfo, Hits, Metadata, Records, Scan, Search
+from chroma_plugin.types import CollectionInfo, Hits, Records, Scan, Search
 
 _BATCH = 10_000
 """Records in one batch of a scan."""
@@ -95,7 +94,7 @@ class LocalStore(CollectionStore):
             rows = table.find(records.ids)
             if not len(rows):
                 return
-            patch = Patch(table.places[:][rows], records.documents, _json(records.metadatas), records.uris)
+            patch = Patch(table.places[:][rows], records.documents, as_json(records.metadatas), records.uris)
             new = self._patched(table, rows, patch)
             table.reserve(len(new))
             self._journal.patch(patch)
@@ -141,7 +140,7 @@ class LocalStore(CollectionStore):
             stamps=stamps,
             embeddings=records.embeddings,
             documents=_column(records.documents, count),
-            metadatas=_column(_json(records.metadatas), count),
+            metadatas=_column(as_json(records.metadatas), count),
             uris=_column(records.uris, count),
         )
 
@@ -244,12 +243,6 @@ def graph_settings(info: CollectionInfo) -> GraphSettings:
     hnsw = info.configuration.get("hnsw", {})
     names = ("max_neighbors", "ef_construction", "ef_search", "num_threads")
     return GraphSettings(info.metric, **{name: hnsw[name] for name in names if hnsw.get(name) is not None})
-
-
-def _json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | None:
-    if metadatas is None:
-        return None
-    return [None if metadata is None else orjson.dumps(metadata).decode() for metadata in metadatas]
 
 
 def _column(values: Sequence[str | None] | None, count: int) -> Sequence[str | None]:

@@ -45,6 +45,13 @@ class Rows:
         return len(self.ids)
 
 
+def as_json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | None:
+    """Metadata as the text that is kept."""
+    if metadatas is None:
+        return None
+    return [None if metadata is None else orjson.dumps(metadata).decode() for metadata in metadatas]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """One moment of a table."""

@@ -110,22 +110,22 @@ class Upkeep:
 
     def greatest_stamp(self) -> int:
         """The greatest stamp that an index file may name; none of them is given again."""
-        return max((graphs.last_stamp(path) for path in self._files()), default=-1)
+        return max((graphs.last_stamp(path) for path in self._files("*.json")), default=-1)
 
     def open(self) -> None:
         """Load in the background what was saved, then look whether something is to be done."""
         self._background.submit(self._load if self._files() and graphs.available() else self.look)
 
-    def _files(self) -> list[Path]:
+    def _files(self, pattern: str = "*") -> list[Path]:
         if self._directory is None or not self._directory.is_dir():
             return []
-        return sorted(self._directory.glob("*.json"))
+        return sorted(self._directory.glob(pattern))
 
     def _load(self) -> None:
         with self._tending:
             table = self._store.view.table
             stamps = table.stamps[: self._store.view.length]
-            names = [path.with_suffix("") for path in self._files()]
+            names = [path.with_suffix("") for path in self._files("*.json")]
             loaded = [graphs.load(name, table.dimension, self._store.settings) for name in names]
             found = [graph.with_rows_of(stamps) for graph in loaded if graph is not None]
             covered = np.zeros(len(stamps), dtype=np.bool_)
@@ -148,10 +148,9 @@ class Upkeep:
 
     def _forget_files_but(self, found: Sequence[Graph]) -> None:
         names = {graph.name for graph in found}
-        if self._directory is not None and self._writable:
-            for path in self._directory.iterdir():
-                if path.name.partition(".")[0] not in names:
-                    path.unlink(missing_ok=True)
+        for path in self._files() if self._writable else []:
+            if path.name.partition(".")[0] not in names:
+                path.unlink(missing_ok=True)
 
     # -- dead rows ---------------------------------------------------------------------------------------------------
 

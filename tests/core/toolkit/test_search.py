@@ -1,0 +1,122 @@
+"""Every plan of a search finds what brute force finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from support.vectors import clustered, records
+
+from chroma_plugin.filters.parse import parse_where
+from chroma_plugin.toolkit import graph
+from chroma_plugin.toolkit.local import LocalStore
+from chroma_plugin.types import Metric, Scan, Search
+
+MakeStore = Callable[..., LocalStore]
+
+SPACES = ["l2", "cosine", "ip"]
+
+
+def brute_force(store: LocalStore, query: np.ndarray, k: int, space: str, where: object = None) -> list[str]:
+    [batch] = store.scan(Scan(where=parse_where(where)))
+    vectors, query = batch.embeddings.astype(np.float64), query.astype(np.float64)
+    if space == "l2":
+        distances = ((vectors - query) ** 2).sum(axis=1)
+    else:
+        lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query) if space == "cosine" else 1.0
+        distances = 1 - vectors @ query / lengths
+    return [batch.ids[row] for row in np.argsort(distances, kind="stable")[:k]]
+
+
+def found(
+    store: LocalStore, queries: np.ndarray, k: int, space: str, where: object = None, **more: object
+) -> list[list[str]]:
+    request = Search(queries, k, Metric(space), where=parse_where(where), **more)
+    return [list(hits.records.ids) for hits in store.search(request)]
+
+
+WHERES = [None, {"tenth": 3}, {"tenth": {"$ne": 3}}, {"number": {"$lt": 5}}, {"number": {"$gte": 400}}]
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("where", WHERES)
+def test_without_a_graph_every_search_is_exact(make_store: MakeStore, space: str, where: object) -> None:
+    """Gathered or swept, the answer is that of brute force in float64."""
+    store = make_store(space)
+    store.put(records(clustered(900)))
+    queries = clustered(8, seed=1)
+
+    assert found(store, queries, 10, space, where) == [brute_force(store, query, 10, space, where) for query in queries]
+
+
+@pytest.mark.skipif(not graph.available(), reason="hnswlib is not installed")
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("where", WHERES)
+def test_with_a_graph_recall_is_high_and_no_hit_is_missing(make_store: MakeStore, space: str, where: object) -> None:
+    """After index building, deletes and new rows: k hits whenever k match, nearly all of them the true ones."""
+    store = make_store(space)
+    store.put(records(clustered(3000)))
+    store.optimize()
+    assert store.stats()["indexed"] == 3000
+    store.delete([f"id{number}" for number in range(0, 400, 2)])
+    store.put(records(clustered(200, seed=2), start=3000))
+    queries = clustered(20, seed=3)
+
+    expected = [brute_force(store, query, 10, space, where) for query in queries]
+    answers = found(store, queries, 10, space, where)
+
+    assert [len(answer) for answer in answers] == [len(answer) for answer in expected]
+    hits = sum(len(set(answer) & set(truth)) for answer, truth in zip(answers, expected, strict=True))
+    # The inner product is no metric: graphs over vectors of unequal lengths miss more of it.
+    assert hits >= (0.9 if space == "ip" else 0.97) * sum(len(truth) for truth in expected)
+    assert found(store, queries, 10, space, where, exact=True) == expected
+
+
+@pytest.mark.skipif(not graph.available(), reason="hnswlib is not installed")
+def test_own_vectors_are_found_after_churn(make_store: MakeStore) -> None:
+    """Five rounds of replacing half the vectors, with index and compaction: each record is nearest to itself."""
+    store = make_store()
+    store.put(records(clustered(2000)))
+    for turn in range(5):
+        store.optimize()
+        half = records(clustered(2000, seed=10 + turn)).take(list(range(turn % 2, 2000, 2)))
+        store.put(half)
+        if turn == 3:
+            store.compact()
+    store.optimize()
+    [batch] = store.scan(Scan())
+
+    answers = found(store, batch.embeddings, 1, "l2")
+
+    assert sum(answer == [id] for answer, id in zip(answers, batch.ids, strict=True)) >= 0.998 * 2000
+
+
+def test_ties_come_in_the_order_of_insertion(make_store: MakeStore) -> None:
+    """Equal distances are ordered by when the records were first inserted, replaced ones included."""
+    store = make_store("cosine")
+    same = np.tile(clustered(1), (300, 1))
+    store.put(records(same))
+    store.put(records(same[:5], start=100))
+
+    assert found(store, same[:1], 7, "cosine") == [[f"id{number}" for number in range(7)]]
+
+
+def test_large_vectors_do_not_lose_near_neighbours_to_rounding(make_store: MakeStore) -> None:
+    """Vectors far from the origin differ in digits that |x|^2 - 2xq loses; the ranking does not."""
+    store = make_store("l2")
+    offsets = np.random.default_rng(0).permutation(500).astype(np.float32)
+    vectors = np.full((500, 8), 3000.0, dtype=np.float32)
+    vectors[:, 0] += offsets / 8
+    store.put(records(vectors))
+    query = np.full(8, 3000.0, dtype=np.float32)
+
+    assert found(store, query[None], 10, "l2") == [[f"id{row}" for row in np.argsort(offsets)[:10]]]
+
+
+def test_the_nearest_are_cut_at_a_distance(make_store: MakeStore) -> None:
+    """What is farther than max_distance is left out."""
+    store = make_store()
+    store.put(records(np.arange(10, dtype=np.float32)[:, None]))
+
+    assert found(store, np.zeros((1, 1), np.float32), 10, "l2", max_distance=4.0) == [["id0", "id1", "id2"]]
