@@ -1,6 +1,6 @@
 """One metadata key as arrays, so that a filter over it is a few numpy operations.
 
-A row has a kind (see `Kind`), and a number, a string code, or an entry in a dict besides. Numbers keep their type: ints
+A row has a kind (see `Cell`), and a number, a string code, or an entry in a dict besides. Numbers keep their type: ints
 and floats stand in arrays of their own, and an int is compared with a float exactly, as Python does.
 """
 
@@ -15,18 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.filters.ast import Compare, Contains, Exists, In, Leaf, Op, Regex, Scalar
-from chroma_plugin.filters.compare import equal
+from chroma_plugin.filters.compare import Missing, equal
 from chroma_plugin.filters.regex import compile_regex
 from chroma_plugin.toolkit.growing import Growing
 
 Mask = npt.NDArray[np.bool_]
 
-MISSING: Final = object()
+
 _LEAST: Final = -(2**63)
 _GREATEST: Final = 2**63 - 1
 
 
-class Kind(IntEnum):
+class Cell(IntEnum):
     """What a row holds under the key."""
 
     MISSING = 0
@@ -38,15 +38,15 @@ class Kind(IntEnum):
     NESTED = 6
 
 
-_KIND_OF_TYPE: Final = {
-    object: Kind.MISSING,
-    type(None): Kind.NONE,
-    bool: Kind.BOOL,
-    int: Kind.INT,
-    float: Kind.FLOAT,
-    str: Kind.STR,
-    list: Kind.NESTED,
-    dict: Kind.NESTED,
+_CELL_OF_TYPE: Final = {
+    Missing: Cell.MISSING,
+    type(None): Cell.NONE,
+    bool: Cell.BOOL,
+    int: Cell.INT,
+    float: Cell.FLOAT,
+    str: Cell.STR,
+    list: Cell.NESTED,
+    dict: Cell.NESTED,
 }
 
 
@@ -71,11 +71,11 @@ class Column:
     def extend(self, values: Sequence[Any]) -> None:
         """Append the values of new rows; `MISSING` where the key is not there."""
         start = len(self)
-        kinds = np.fromiter((_KIND_OF_TYPE[type(value)] for value in values), np.uint8, len(values))
-        self._extend_numbers(self._ints, values, (kinds == Kind.INT) | (kinds == Kind.BOOL), start)
-        self._extend_numbers(self._floats, values, kinds == Kind.FLOAT, start)
-        self._extend_codes(values, kinds == Kind.STR, start)
-        for offset in np.flatnonzero(kinds == Kind.NESTED).tolist():
+        kinds = np.fromiter((_CELL_OF_TYPE[type(value)] for value in values), np.uint8, len(values))
+        self._extend_numbers(self._ints, values, (kinds == Cell.INT) | (kinds == Cell.BOOL), start)
+        self._extend_numbers(self._floats, values, kinds == Cell.FLOAT, start)
+        self._extend_codes(values, kinds == Cell.STR, start)
+        for offset in np.flatnonzero(kinds == Cell.NESTED).tolist():
             self._nested[start + offset] = values[offset]
         self._kinds.extend(kinds)
 
@@ -111,23 +111,23 @@ class Column:
             case In(values=values):
                 return self._in(values, rows)
             case Exists():
-                return ~self._is(Kind.MISSING, rows)
+                return ~self._is(Cell.MISSING, rows)
             case Contains(value=value):
                 return self._contains(value, rows)
             case Regex(pattern=pattern):
                 return self._strings(compile_regex(pattern), rows)
 
-    def _is(self, kind: Kind, rows: int) -> Mask:
+    def _is(self, kind: Cell, rows: int) -> Mask:
         found: Mask = self._kinds[:rows] == kind
         return found
 
     def _equal(self, value: Scalar, rows: int) -> Mask:
         if value is None:
-            return self._is(Kind.MISSING, rows) | self._is(Kind.NONE, rows)
+            return self._is(Cell.MISSING, rows) | self._is(Cell.NONE, rows)
         if isinstance(value, str):
             return self._with_codes([self._code_of.get(value, -2)], rows)
         if isinstance(value, bool):
-            return self._is(Kind.BOOL, rows) & self._test(self._ints, rows, lambda ints: ints == value)
+            return self._is(Cell.BOOL, rows) & self._test(self._ints, rows, lambda ints: ints == value)
         return self._number(rows, lambda array: _equal_to(array, value))
 
     def _in(self, values: Iterable[Scalar], rows: int) -> Mask:
@@ -155,8 +155,8 @@ class Column:
         return found
 
     def _number(self, rows: int, test: Callable[[npt.NDArray[Any]], Mask]) -> Mask:
-        found = self._is(Kind.INT, rows) & self._test(self._ints, rows, test)
-        return found | (self._is(Kind.FLOAT, rows) & self._test(self._floats, rows, test))
+        found = self._is(Cell.INT, rows) & self._test(self._ints, rows, test)
+        return found | (self._is(Cell.FLOAT, rows) & self._test(self._floats, rows, test))
 
     @staticmethod
     def _test(array: Growing[Any], rows: int, test: Callable[[npt.NDArray[Any]], Mask]) -> Mask:

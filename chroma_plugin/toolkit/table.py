@@ -17,7 +17,8 @@ import numpy.typing as npt
 import orjson
 
 from chroma_plugin.distances import squares
-from chroma_plugin.toolkit.columns import MISSING, Column
+from chroma_plugin.filters.compare import MISSING
+from chroma_plugin.toolkit.columns import Column
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.growing import Growing
 from chroma_plugin.types import Field, Matrix, Metadata, Records

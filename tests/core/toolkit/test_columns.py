@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chroma_plugin.filters.ast import Compare, Contains, Exists, In, Leaf, Op, Path, Regex
+from chroma_plugin.filters.compare import MISSING
 from chroma_plugin.filters.python import compile_filter
-from chroma_plugin.toolkit.columns import MISSING, Column
+from chroma_plugin.toolkit.columns import Column
 
 KEY = Path(("k",))
 
