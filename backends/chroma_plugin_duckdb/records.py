@@ -19,6 +19,9 @@ from chroma_plugin_duckdb.schema import records_table
 _AT_ONCE: Final = 20_000
 """Rows that go to or come from DuckDB in one statement: some 30 MB at 384 dimensions."""
 
+_FEW: Final = 4
+"""Up to here an INSERT per row is quicker than handing DuckDB arrays: 0.9 ms for one row against 1.6."""
+
 
 class DuckDBRecords:
     """A `chroma_plugin.toolkit.journal.Journal`: one transaction per change."""
@@ -57,11 +60,22 @@ class DuckDBRecords:
     def write(self, removed: Numbers, added: Rows) -> None:
         with self._file.transaction() as cursor:
             self._remove(cursor, removed)
-            for start in range(0, len(added), _AT_ONCE):
-                cursor.execute_with(
-                    _arrays(added, slice(start, start + _AT_ONCE)),
-                    f"INSERT INTO {self._table} SELECT place, stamp, id, document, metadata, uri, embedding FROM given",
-                )
+            if len(added) <= _FEW:
+                self._insert_few(cursor, added)
+            else:
+                self._insert_many(cursor, added)
+
+    def _insert_few(self, cursor: Cursor, rows: Rows) -> None:
+        columns = _arrays(rows, slice(None))
+        for values in zip(*(column.tolist() for column in columns.values()), strict=True):
+            cursor.execute(f"INSERT INTO {self._table} VALUES (?, ?, ?, ?, ?, ?, ?)", list(values))
+
+    def _insert_many(self, cursor: Cursor, rows: Rows) -> None:
+        for start in range(0, len(rows), _AT_ONCE):
+            cursor.execute_with(
+                _arrays(rows, slice(start, start + _AT_ONCE)),
+                f"INSERT INTO {self._table} SELECT place, stamp, id, document, metadata, uri, embedding FROM given",
+            )
 
     def remove(self, places: Numbers) -> None:
         with self._file.transaction() as cursor:
