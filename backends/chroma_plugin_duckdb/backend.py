@@ -78,6 +78,9 @@ class DuckDBBackend(LocalBackend):
 
 def _directory(options: DuckDBOptions) -> Path:
     directory = Path(options.persist_directory).absolute()
+    if "?" in str(directory):
+        # DuckDB reads what follows as options of the file and puts its log elsewhere.
+        raise StorageError(f"persist_directory {str(directory)!r} has a '?' in it, which DuckDB can't open; rename it.")
     if directory.exists() and not directory.is_dir():
         raise StorageError(f"persist_directory {str(directory)!r} is a file; it has to be a directory.")
     if not options.read_only:

@@ -202,6 +202,27 @@ def test_a_file_where_the_directory_should_be_is_refused(tmp_path: Path) -> None
         opened(tmp_path / "file")
 
 
+@pytest.mark.parametrize("name", ["a'b", 'a"b', "a;b", "a*b", "a b", "é😀", "%20", "--"])
+def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """Quotes, spaces and the like in the path do no harm."""
+    for expected in (0, 1):
+        backend = opened(tmp_path / name)
+        infos = backend.list_collections("default_tenant", "default_database")
+        assert len(infos) == expected
+        if not infos:
+            backend.create_collection(INFO)
+        backend.compact()
+        backend.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_question_mark_in_the_path_is_refused(tmp_path: Path) -> None:
+    """DuckDB would put its log into another directory."""
+    with pytest.raises(StorageError, match="rename it"):
+        opened(tmp_path / "a?b")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "statement",
     [

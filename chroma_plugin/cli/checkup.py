@@ -1,0 +1,92 @@
+"""The examination of one store: it is opened read-only, and every record is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from chroma_plugin.cli.stores import existing
+from chroma_plugin.errors import ChromaError, LockedError
+
+if TYPE_CHECKING:
+    from chroma_plugin.collection import Collection
+
+_ROWS: Final = 5_000
+
+
+class Health(Enum):
+    """How serious a finding is."""
+
+    OK = "ok"
+    MISSING = "missing"
+    """Something optional is not there."""
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    name: str
+    health: Health
+    detail: str
+    remedy: str = ""
+    """The command that mends it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "health": self.health.value, "detail": self.detail, "remedy": self.remedy}
+
+
+def store_findings(path: Path) -> list[Finding]:
+    """What there is to say about the store in a directory."""
+    try:
+        return list(_examined(path))
+    except LockedError as error:
+        return [
+            Finding(str(path), Health.WRONG, f"can't be examined: {error}", "close the other process and try again")
+        ]
+    except ChromaError as error:
+        return [Finding(str(path), Health.WRONG, f"can't be read: {error}")]
+
+
+def _examined(path: Path) -> Iterator[Finding]:
+    with existing(path, read_only=True) as client:
+        collections = client.list_collections()
+        yield Finding(str(path), Health.OK, f"opens; {len(collections)} collection(s)")
+        for collection in collections:
+            yield _collection(collection)
+
+
+def _collection(collection: Collection) -> Finding:
+    counted = collection.count()
+    try:
+        read, faults = _read_all(collection)
+    except ChromaError as error:
+        return Finding(f"collection {collection.name}", Health.WRONG, f"can't be read: {error}")
+    if read != counted:
+        faults.append(f"count() says {counted}, {read} could be read")
+    if faults:
+        return Finding(f"collection {collection.name}", Health.WRONG, "; ".join(faults))
+    return Finding(f"collection {collection.name}", Health.OK, f"{read} record(s), all read")
+
+
+def _read_all(collection: Collection) -> tuple[int, list[str]]:
+    """How many records could be read, and what is wrong with them."""
+    read, faults, dimensions = 0, [], set()
+    while True:
+        batch = collection.get(limit=_ROWS, offset=read, include=["embeddings", "documents", "metadatas"])
+        if not batch["ids"]:
+            break
+        embeddings = np.asarray(batch["embeddings"])
+        dimensions.add(embeddings.shape[1])
+        if not np.isfinite(embeddings).all():
+            faults.append(f"embeddings that are not finite between record {read} and {read + len(batch['ids'])}")
+        read += len(batch["ids"])
+    if len(dimensions) > 1:
+        faults.append(f"embeddings of several dimensions: {sorted(dimensions)}")
+    return read, faults
