@@ -11,7 +11,10 @@ process the core lets one write into a collection at a time; reads come from any
 
 What you promise
 ----------------
-- A write is all or nothing, and durable when the call returns if `Backend.persistent`.
+- A write is all or nothing, and durable when the call returns if `Backend.persistent`. When a column fails while you
+  read it, nothing was written.
+- You copy what you are given: the caller may change his arrays afterwards.
+- A `scan` that is half read holds no lock, and can be read on after a write.
 - Reads give what was written, exactly: every metadata value with its type, every float32 bit for bit.
 - Errors are of `chroma_plugin.errors`.
 """
@@ -72,7 +75,8 @@ class CollectionStore(ABC):
     def scan(self, request: Scan) -> Iterator[Records]:
         """Read records in batches of any size, in the order that `Scan` states.
 
-        ``request.where`` holds only parts that `takes` accepted, ``request.order`` is empty unless `orders` is True.
+        ``request.where`` holds only parts that `takes` accepted, ``request.order`` is empty unless `orders` is True, and
+        ``request.ids`` may be empty, which means no record.
         Only the columns of ``request.fields`` need to be filled.
         """
 
@@ -148,12 +152,15 @@ class Backend(ABC):
     def update_collection(self, info: CollectionInfo) -> None:
         """Replace name, metadata, configuration and dimension of the collection with ``info.id``.
 
-        Raises NotFoundError when it is gone, UniqueConstraintError when another has the name.
+        A store that is open stays open. Raises NotFoundError when it is gone, UniqueConstraintError when another has
+        the name.
         """
 
     @abstractmethod
     def drop_collection(self, info: CollectionInfo) -> None:
-        """Delete the collection and its records. Raises NotFoundError when it is gone."""
+        """Delete the collection and its records: made again with the same id, it is empty. Raises NotFoundError when it
+        is gone.
+        """
 
     @abstractmethod
     def open_collection(self, info: CollectionInfo) -> CollectionStore:

@@ -6,13 +6,13 @@ Each function is written on `put`, `delete` and `scan` alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin import distances
+from chroma_plugin.errors import InternalError
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.types import NO_FIELDS, Hits, Records, Scan, Search
 
@@ -31,6 +31,8 @@ def insert(store: CollectionStore, records: Records) -> Sequence[str]:
 
 
 def update(store: CollectionStore, records: Records) -> None:
+    if not len(records):
+        return
     current = concatenate(list(store.scan(Scan(ids=records.ids))))
     row_of = {id: row for row, id in enumerate(records.ids)}
     given = records.take([row_of[id] for id in current.ids])
@@ -50,7 +52,9 @@ def delete_where(store: CollectionStore, where: Expr) -> int:
     return store.delete(ids) if ids else 0
 
 
-def search(store: CollectionStore, request: Search, keep: Callable[[Records], Sequence[int]] | None = None) -> list[Hits]:
+def search(
+    store: CollectionStore, request: Search, keep: Callable[[Records], Sequence[int]] | None = None
+) -> list[Hits]:
     """Exact search by reading every record that ``ids`` and ``where`` leave.
 
     ``keep`` gives the positions in a batch that a filter the store can't evaluate lets through.
@@ -89,7 +93,9 @@ class _Nearest:
     def offer(self, batch: Records, row: npt.NDArray[np.float32], place: int) -> None:
         near = np.argsort(row, kind="stable")[: self._request.k]
         limit = self._request.max_distance
-        found = [(float(row[i]), place + int(i), batch.take([int(i)])) for i in near if limit is None or row[i] <= limit]
+        found = [
+            (float(row[i]), place + int(i), batch.take([int(i)])) for i in near if limit is None or row[i] <= limit
+        ]
         self._kept = sorted(self._kept + found, key=lambda hit: hit[:2])[: self._request.k]
 
     def hits(self) -> Hits:
@@ -98,19 +104,28 @@ class _Nearest:
 
 
 def concatenate(batches: Sequence[Records]) -> Records:
-    """One `Records` out of several with the same columns."""
+    """One `Records` out of several that have the same columns."""
     if len(batches) == 1:
         return batches[0]
-    matrices = [batch.embeddings for batch in batches if batch.embeddings is not None]
-    return replace(
-        Records(ids=[id for batch in batches for id in batch.ids]),
-        embeddings=np.concatenate(matrices) if matrices else None,
-        documents=_chain([batch.documents for batch in batches]),
-        metadatas=_chain([batch.metadatas for batch in batches]),
-        uris=_chain([batch.uris for batch in batches]),
+    matrices = _all_or_none([batch.embeddings for batch in batches])
+    return Records(
+        ids=[id for batch in batches for id in batch.ids],
+        embeddings=None if matrices is None else np.concatenate(matrices),
+        documents=_chained([batch.documents for batch in batches]),
+        metadatas=_chained([batch.metadatas for batch in batches]),
+        uris=_chained([batch.uris for batch in batches]),
     )
 
 
-def _chain(columns: Sequence[Sequence[_T] | None]) -> list[_T] | None:
+def _chained(columns: Sequence[Sequence[_T] | None]) -> list[_T] | None:
+    given = _all_or_none(columns)
+    return None if given is None else [value for column in given for value in column]
+
+
+def _all_or_none(columns: Sequence[_T | None]) -> list[_T] | None:
     given = [column for column in columns if column is not None]
-    return [value for column in given for value in column] if given else None
+    if not given:
+        return None
+    if len(given) < len(columns):
+        raise InternalError("Batches of records with and without a column can't become one.")
+    return given

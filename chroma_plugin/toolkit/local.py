@@ -135,7 +135,7 @@ class LocalStore(CollectionStore):
             at, old = np.array(known, dtype=np.intp).T
             places[at] = table.places[:][old]
         return Rows(
-            ids=records.ids,
+            ids=list(records.ids),
             places=places,
             stamps=stamps,
             embeddings=records.embeddings,
@@ -246,10 +246,11 @@ def graph_settings(info: CollectionInfo) -> GraphSettings:
 
 
 def _column(values: Sequence[str | None] | None, count: int) -> Sequence[str | None]:
-    return [None] * count if values is None else values
+    # A list, made before anything is written: a column that fails while it is read must leave nothing behind.
+    return [None] * count if values is None else list(values)
 
 
 def _new_or_old(
     new: Sequence[str | None] | None, old: Sequence[str | None], rows: Sequence[int]
 ) -> Sequence[str | None]:
-    return [old[row] for row in rows] if new is None else new
+    return [old[row] for row in rows] if new is None else list(new)

@@ -25,8 +25,6 @@ GRAPH_FROM: Final = 10_000
 """Rows from which a graph is worth having: a sweep of 10k x 384 takes 0.5 ms and is exact."""
 TAIL_FROM: Final = 4_096
 """Loose rows that are worth a graph of their own once there is one: a sweep of 4k x 384 takes 0.2 ms."""
-OPTIMIZE_FROM: Final = 1_000
-"""Rows from which an explicit `create_index` builds a graph; below, a sweep beats it in time and recall."""
 
 
 class Plan(Enum):

@@ -18,7 +18,7 @@ from chroma_plugin.toolkit import graph as graphs
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.journal import Journal
-from chroma_plugin.toolkit.planner import GRAPH_FROM, OPTIMIZE_FROM, TAIL_FROM
+from chroma_plugin.toolkit.planner import GRAPH_FROM, TAIL_FROM
 from chroma_plugin.toolkit.table import Rows, Table, View
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ class Upkeep:
     # -- graphs ------------------------------------------------------------------------------------------------------
 
     def index_now(self) -> None:
-        """Cover every row by a graph and wait for it, if there are enough rows for one."""
+        """Cover every row by a graph and wait for it, unless there are so few that a sweep is better."""
         with self._tending:
             view = self._store.view
-            if view.count >= OPTIMIZE_FROM and len(view.loose()) and graphs.available():
+            if view.count >= GRAPH_FROM and len(view.loose()) and graphs.available():
                 self._build()
 
     def _build(self) -> None:

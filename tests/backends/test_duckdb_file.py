@@ -29,7 +29,7 @@ from chroma_plugin.errors import (
     ReadOnlyError,
     StorageError,
 )
-from chroma_plugin.toolkit import graph
+from chroma_plugin.toolkit import graph, upkeep
 from chroma_plugin.types import CollectionInfo, Records, Scan
 
 INFO = CollectionInfo(uuid4(), "things", configuration={"hnsw": {"space": "l2"}}, dimension=16)
@@ -305,11 +305,13 @@ class TestIndexFiles:
         return facts
 
     @pytest.fixture
-    def place(self, tmp_path: Path, backend: DuckDBBackend) -> Path:
-        store = backend.open_collection(INFO)
-        store.put(records(clustered(3000)))
-        store.optimize()
-        backend.close()
+    def place(self, tmp_path: Path, backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch) -> Path:
+        with monkeypatch.context() as patch:
+            patch.setattr(upkeep, "GRAPH_FROM", 3000)
+            store = backend.open_collection(INFO)
+            store.put(records(clustered(3000)))
+            store.optimize()
+            backend.close()
         return tmp_path
 
     def files(self, place: Path) -> dict[str, Path]:
@@ -350,6 +352,14 @@ class TestIndexFiles:
 
         assert self.reopened_index(place)["indexed"] == 0
         assert not self.files(place)
+
+    def test_a_lost_index_is_built_again(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody has to ask for it."""
+        self.files(place)[".json"].unlink()
+        monkeypatch.setattr(upkeep, "GRAPH_FROM", 3000)
+
+        assert self.reopened_index(place)["indexed"] == 3000
+        assert sorted(self.files(place)) == [".hnsw", ".json", ".stamps"]
 
     def test_a_stamp_is_not_given_twice(self, place: Path) -> None:
         """A record added after the newest was deleted and the store reopened is not taken for it."""

@@ -7,12 +7,19 @@ from uuid import uuid4
 
 import pytest
 
+from chroma_plugin.toolkit import upkeep
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.journal import NoJournal
 from chroma_plugin.toolkit.local import LocalStore
 from chroma_plugin.types import CollectionInfo
 
 MakeStore = Callable[..., LocalStore]
+
+
+@pytest.fixture(autouse=True)
+def small_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs from a thousand rows on, so that tests of them are quick."""
+    monkeypatch.setattr(upkeep, "GRAPH_FROM", 1_000)
 
 
 @pytest.fixture

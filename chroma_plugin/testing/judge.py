@@ -1,0 +1,71 @@
+"""The reference the kit compares with: exact distances in float64, and the filter closure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chroma_plugin.filters import Expr, keep
+from chroma_plugin.types import Hits, Matrix, Metric, Records
+
+TOLERANCE = 1e-4
+
+
+def matching(records: Records, where: Expr | None) -> list[int]:
+    """The positions of the records that the reference filter lets through."""
+    if where is None:
+        return list(range(len(records)))
+    return keep(where, records)
+
+
+def true_distances(query: Matrix, embeddings: Matrix, metric: Metric) -> npt.NDArray[np.float64]:
+    """Distances of one query to every embedding, in float64."""
+    left, right = query.astype(np.float64), embeddings.astype(np.float64)
+    if metric is Metric.L2:
+        result: npt.NDArray[np.float64] = ((right - left) ** 2).sum(axis=1)
+        return result
+    if metric is Metric.IP:
+        return np.asarray(1 - right @ left)
+    lengths = np.linalg.norm(right, axis=1) * np.linalg.norm(left)
+    cosines = np.divide(right @ left, lengths, out=np.zeros(len(right)), where=lengths != 0)
+    return np.asarray(1 - cosines)
+
+
+def check_hits(hits: Hits, query: Matrix, among: Records, metric: Metric, k: int, *, exact: bool = True) -> None:
+    """Assert that these are k of the candidates, nearest first with right distances, and (exact) the nearest ones."""
+    assert among.embeddings is not None
+    ids, given = list(hits.records.ids), np.asarray(hits.distances, dtype=np.float64)
+    truth = dict(zip(among.ids, true_distances(query, among.embeddings, metric), strict=True))
+    assert given.shape == (len(ids),), f"{len(ids)} hits came with distances of shape {given.shape}."
+    assert len(ids) == len(set(ids)), f"A record stands twice among the hits: {ids}"
+    assert not set(ids) - set(truth), (
+        f"Hits that the search excludes, or that do not exist: {sorted(set(ids) - set(truth))[:5]}"
+    )
+    wanted = min(k, len(truth))
+    assert len(ids) == wanted, f"{wanted} records match, the search gave {len(ids)}: never fewer than k while k match."
+    _check_distances(ids, given, truth)
+    if exact and ids:
+        farthest = sorted(truth.values())[wanted - 1]
+        slack = TOLERANCE * max(1.0, abs(farthest))
+        missed = [id for id, distance in truth.items() if distance < farthest - 2 * slack and id not in ids]
+        assert not missed, f"An exact search missed nearer records: {missed[:5]}"
+
+
+def _check_distances(ids: Sequence[str], given: npt.NDArray[np.float64], truth: dict[str, Any]) -> None:
+    true = np.array([truth[id] for id in ids])
+    assert np.all(np.diff(given) >= 0), f"Hits come nearest first; these distances are not sorted: {given[:10]}"
+    wrong = np.abs(given - true) > TOLERANCE * np.maximum(1.0, np.abs(true))
+    assert not wrong.any(), f"Distances {given[wrong][:5]} should be {true[wrong][:5]}."
+
+
+def recall(hits: Sequence[Hits], queries: Matrix, among: Records, metric: Metric, k: int) -> float:
+    """The share of the true k nearest that were found, over all queries."""
+    assert among.embeddings is not None
+    found = 0
+    for query, hit in zip(queries, hits, strict=True):
+        nearest = np.argsort(true_distances(query, among.embeddings, metric), kind="stable")[:k]
+        found += len({among.ids[row] for row in nearest} & set(hit.records.ids))
+    return found / (k * len(queries))

@@ -1,0 +1,5 @@
+from chroma_plugin.testing import BackendConformance
+
+
+class TestSQLite(BackendConformance):
+    backend = "sqlite"
