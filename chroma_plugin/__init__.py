@@ -1,0 +1,152 @@
+"""Chroma's Client and Collection API over pluggable engines: in memory, DuckDB on disk, and yours.
+
+::
+
+    import chroma_plugin as chromadb
+
+    client = chromadb.Client()
+    collection = client.create_collection("docs")
+    collection.add(ids=["a", "b"], documents=["This is about cats.", "This is about engines."])
+    collection.query(query_texts="kittens", n_results=1)
+
+Names are imported when they are first used, so ``import chroma_plugin`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from chroma_plugin.version import __version__
+
+if TYPE_CHECKING:
+    from chroma_plugin import api, config, embedding_functions, errors, filters, plugins
+    from chroma_plugin.aio import AsyncClient, AsyncHttpClient
+    from chroma_plugin.api import AdminAPI, AsyncClientAPI, ClientAPI
+    from chroma_plugin.api.types import (
+        ID,
+        URI,
+        CollectionMetadata,
+        DataLoader,
+        Document,
+        Documents,
+        Embedding,
+        EmbeddingFunction,
+        Embeddings,
+        IDs,
+        Include,
+        Metadata,
+        Metadatas,
+        URIs,
+        Where,
+        WhereDocument,
+    )
+    from chroma_plugin.async_collection import AsyncCollection
+    from chroma_plugin.client import Client
+    from chroma_plugin.clients import AdminClient, CloudClient, EphemeralClient, HttpClient, PersistentClient
+    from chroma_plugin.collection import Collection
+    from chroma_plugin.config import Settings
+    from chroma_plugin.filters import K, Key
+    from chroma_plugin.notices import ExistingIDsWarning, NothingDeletedWarning
+    from chroma_plugin.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
+    from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
+
+_HOMES: Final[dict[str, tuple[str, ...]]] = {
+    "aio": ("AsyncClient", "AsyncHttpClient"),
+    "api": ("AdminAPI", "AsyncClientAPI", "ClientAPI"),
+    "api.types": (
+        "ID",
+        "URI",
+        "CollectionMetadata",
+        "DataLoader",
+        "Document",
+        "Documents",
+        "Embedding",
+        "EmbeddingFunction",
+        "Embeddings",
+        "IDs",
+        "Include",
+        "Metadata",
+        "Metadatas",
+        "URIs",
+        "Where",
+        "WhereDocument",
+    ),
+    "async_collection": ("AsyncCollection",),
+    "client": ("Client",),
+    "clients": ("AdminClient", "CloudClient", "EphemeralClient", "HttpClient", "PersistentClient"),
+    "collection": ("Collection",),
+    "config": ("Settings",),
+    "filters": ("K", "Key"),
+    "notices": ("ExistingIDsWarning", "NothingDeletedWarning"),
+    "results": ("AddReport", "DeleteResult", "GetResult", "QueryResult", "UpdateReport", "UpsertReport"),
+    "types": ("DEFAULT_DATABASE", "DEFAULT_TENANT"),
+}
+_MODULES: Final = ("api", "config", "embedding_functions", "errors", "filters", "plugins")
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "DEFAULT_DATABASE",
+    "DEFAULT_TENANT",
+    "ID",
+    "URI",
+    "AddReport",
+    "AdminAPI",
+    "AdminClient",
+    "AsyncClient",
+    "AsyncClientAPI",
+    "AsyncCollection",
+    "AsyncHttpClient",
+    "Client",
+    "ClientAPI",
+    "CloudClient",
+    "Collection",
+    "CollectionMetadata",
+    "DataLoader",
+    "DeleteResult",
+    "Document",
+    "Documents",
+    "Embedding",
+    "EmbeddingFunction",
+    "Embeddings",
+    "EphemeralClient",
+    "ExistingIDsWarning",
+    "GetResult",
+    "HttpClient",
+    "IDs",
+    "Include",
+    "K",
+    "Key",
+    "Metadata",
+    "Metadatas",
+    "NothingDeletedWarning",
+    "PersistentClient",
+    "QueryResult",
+    "Settings",
+    "URIs",
+    "UpdateReport",
+    "UpsertReport",
+    "Where",
+    "WhereDocument",
+    "__version__",
+    "api",
+    "config",
+    "embedding_functions",
+    "errors",
+    "filters",
+    "plugins",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

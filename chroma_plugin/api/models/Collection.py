@@ -1,0 +1,7 @@
+"""The import path ``chromadb.api.models.Collection``."""
+
+from __future__ import annotations
+
+from chroma_plugin.collection import Collection
+
+__all__ = ["Collection"]

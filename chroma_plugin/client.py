@@ -1,0 +1,296 @@
+"""`Client`: one open database, its collections, and the ways to open one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+from chroma_plugin import configuration as configurations
+from chroma_plugin.admin import TenantsAndDatabases
+from chroma_plugin.collection import Collection
+from chroma_plugin.config import Settings
+from chroma_plugin.connection import Connection
+from chroma_plugin.embedding_choice import DEFAULT, for_existing, for_new
+from chroma_plugin.errors import AuthorizationError, InvalidArgumentError, NotFoundError, UnsupportedError
+from chroma_plugin.handle import Handle
+from chroma_plugin.info import Info
+from chroma_plugin.open_collection import OpenCollection
+from chroma_plugin.requests import names, paging
+from chroma_plugin.requests.metadata import collection_metadata
+from chroma_plugin.requests.shown import kind
+from chroma_plugin.results import DataLoader
+from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo
+from chroma_plugin.version import __version__
+
+if TYPE_CHECKING:
+    from chroma_plugin.embedding_functions import EmbeddingFunction
+    from chroma_plugin.plugins import PluginManager
+
+MAX_BATCH_SIZE: Final = 2**31 - 1
+"""What `Client.get_max_batch_size` says. A batch may have any size; the number is there for code that splits its
+batches.
+"""
+
+
+class Client(TenantsAndDatabases):
+    """An open database.
+
+    ``Client()`` is in memory, a database of its own each time. ``Client(path="./data")``, or settings with a
+    ``persist_directory``, keep it in that directory; all such clients of one process share one open database. Further
+    keyword arguments are options of the backend.
+
+    Close it with `close` or ``with``; one that is just dropped is closed when the last of its collections is gone, at
+    the latest when Python ends. Raises NotFoundError when the tenant or the database does not exist.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        tenant: str = DEFAULT_TENANT,
+        database: str = DEFAULT_DATABASE,
+        *,
+        path: str | Path | None = None,
+        plugins: PluginManager | None = None,
+        **options: Any,
+    ) -> None:
+        from chroma_plugin.plugins import default_manager
+
+        self._settings = _settings(settings, path, options)
+        self._plugins = plugins or default_manager()
+        self._connection = Connection(self._settings.target(self._plugins))
+        try:
+            self.set_tenant(
+                self._settings.tenant if tenant == DEFAULT_TENANT else tenant,
+                self._settings.database if database == DEFAULT_DATABASE else database,
+            )
+        except BaseException:
+            self._connection.close()
+            raise
+
+    # -- collections -------------------------------------------------------------------------------------------------
+
+    def create_collection(
+        self,
+        name: str,
+        schema: None = None,
+        configuration: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        embedding_function: Any = DEFAULT,
+        data_loader: DataLoader | None = None,
+        get_or_create: bool = False,
+    ) -> Collection:
+        """A new, empty collection; with ``get_or_create`` the existing one of that name, as it is.
+
+        ``configuration={"hnsw": {"space": "cosine", ...}}`` says how it searches; the default space is that of the
+        embedding function, else l2. Early Chroma's ``metadata={"hnsw:space": "cosine"}`` does the same.
+        ``embedding_function`` is a function of your own, the name of a registered one, a LangChain ``Embeddings``
+        object, or None: then embeddings must be given. By default it is all-MiniLM-L6-v2, loaded when the first text
+        is embedded.
+
+        Raises UniqueConstraintError when the name is taken, InvalidArgumentError for a bad name or configuration.
+        """
+        if paging.flag(get_or_create, "get_or_create"):
+            return self.get_or_create_collection(name, schema, configuration, metadata, embedding_function, data_loader)
+        info, function = self._new(name, schema, configuration, metadata, embedding_function)
+        opened, _ = self._session.create(info, or_find=False)
+        return self._collection(opened, function, data_loader)
+
+    def get_or_create_collection(
+        self,
+        name: str,
+        schema: None = None,
+        configuration: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        embedding_function: Any = DEFAULT,
+        data_loader: DataLoader | None = None,
+    ) -> Collection:
+        """The collection of that name, made if there is none.
+
+        An existing one stays as it is: configuration and metadata have no effect on it. Raises EmbeddingFunctionError
+        when it was made with another embedding function than the one given.
+        """
+        info, function = self._new(name, schema, configuration, metadata, embedding_function)
+        opened, is_new = self._session.create(info, or_find=True)
+        if not is_new:
+            function = for_existing(embedding_function, opened.info, self._plugins)
+        return self._collection(opened, function, data_loader)
+
+    def get_collection(
+        self, name: str, embedding_function: Any = DEFAULT, data_loader: DataLoader | None = None
+    ) -> Collection:
+        """The collection of that name, by default with the embedding function it was made with.
+
+        Raises NotFoundError when there is none, EmbeddingFunctionError when another function is given.
+        """
+        wanted = names.lookup_name(name, "collection")
+        opened = self._session.find(wanted, self.tenant, self.database)
+        return self._existing(opened, repr(wanted), embedding_function, data_loader)
+
+    def get_collection_by_id(
+        self, id: UUID | str, embedding_function: Any = DEFAULT, data_loader: DataLoader | None = None
+    ) -> Collection:
+        """The collection with that id; errors as for `get_collection`."""
+        wanted = names.collection_id(id)
+        opened = self._session.find_by_id(wanted, self.tenant, self.database)
+        return self._existing(opened, str(wanted), embedding_function, data_loader)
+
+    def list_collections(self, limit: int | None = None, offset: int | None = None) -> Sequence[Collection]:
+        """The collections of this database, in the order of their creation."""
+        found = paging.page(self._session.collections(self.tenant, self.database), limit, offset)
+        return [self._existing(opened, opened.info.name, DEFAULT, None) for opened in found]
+
+    def count_collections(self) -> int:
+        return len(self._session.collections(self.tenant, self.database))
+
+    def delete_collection(self, name: str) -> None:
+        """Delete the collection and its records for good. Raises NotFoundError when there is none of that name."""
+        self._session.drop(names.lookup_name(name, "collection"), self.tenant, self.database)
+
+    def create_index(self, collection_name: str) -> None:
+        """`Collection.create_index` of that collection."""
+        self.get_collection(collection_name).create_index()
+
+    # -- the database ------------------------------------------------------------------------------------------------
+
+    def heartbeat(self) -> int:
+        """Nanoseconds since the epoch, from where the data is."""
+        return self._session.backend.heartbeat()
+
+    def get_version(self) -> str:
+        """The version of this package."""
+        return __version__
+
+    def reset(self) -> bool:
+        """Delete everything: all collections of all databases. True when done; it can't be undone.
+
+        Raises AuthorizationError when the settings say ``allow_reset=False``.
+        """
+        session = self._session
+        if self._settings.allow_reset is False:
+            raise AuthorizationError("Reset is disabled by config: the settings say allow_reset=False.")
+        session.reset()
+        return True
+
+    def persist(self) -> bool:
+        """Write out what is only buffered. Never needed: a write is durable when its call returns."""
+        self._session.flush()
+        return True
+
+    def info(self) -> Info:
+        """Facts: version, backend, where it is, and each collection with its count. Prints as an outline."""
+        session = self._session
+        collections = [
+            self._existing(opened, "", DEFAULT, None) for opened in session.collections(self.tenant, self.database)
+        ]
+        return Info(
+            version=__version__,
+            backend=session.name,
+            persistent=session.backend.persistent,
+            **session.backend.stats(),
+            tenant=self.tenant,
+            database=self.database,
+            collections=[collection.info() for collection in collections],
+        )
+
+    def compact(self) -> None:
+        """`Collection.compact` for each collection of this database."""
+        for collection in self.list_collections():
+            collection.compact()
+
+    def get_settings(self) -> Settings:
+        return self._settings
+
+    def get_max_batch_size(self) -> int:
+        """2**31 - 1. A batch may have any size; this is for code that splits its batches."""
+        _ = self._session
+        return MAX_BATCH_SIZE
+
+    def get_user_identity(self) -> UserIdentity:
+        """Who this client is, and what it can see."""
+        return UserIdentity("", self.tenant, [database["name"] for database in self.list_databases(tenant=self.tenant)])
+
+    def set_tenant(self, tenant: str, database: str = DEFAULT_DATABASE) -> None:
+        """Work in this tenant and database from now on. Raises NotFoundError when there is no such place."""
+        found = self.get_database(database, tenant)
+        self.tenant, self.database = found["tenant"], found["name"]
+
+    def set_database(self, database: str) -> None:
+        """Work in this database of the tenant from now on. Raises NotFoundError when it does not exist."""
+        self.set_tenant(self.tenant, database)
+
+    @staticmethod
+    def clear_system_cache() -> None:
+        """Nothing: there is no such cache here. Close a client to release what it holds."""
+
+    def close(self) -> None:
+        """Give up the database; its last client closes it. After that every call raises ClosedError. Closing again
+        has no effect.
+        """
+        self._connection.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client(tenant={self.tenant!r}, database={self.database!r}, {self._settings!r})"
+
+    # -- making collection objects -----------------------------------------------------------------------------------
+
+    def _new(
+        self, name: Any, schema: Any, configuration: Any, metadata: Any, embedding_function: Any
+    ) -> tuple[CollectionInfo, EmbeddingFunction[Any] | None]:
+        from chroma_plugin.embedding_functions import default_space, identity
+
+        if schema is not None:
+            raise UnsupportedError(
+                "There are no schemas here; say how a collection searches with configuration={'hnsw': {...}}."
+            )
+        configurations.configuration_sections(configuration)
+        checked = collection_metadata(metadata)
+        function = for_new(embedding_function, configuration, self._plugins)
+        hnsw = configurations.created(configuration, checked, default_space(function))
+        info = CollectionInfo(
+            id=uuid4(),
+            name=names.collection_name(name),
+            metadata=checked,
+            configuration={"hnsw": hnsw, "spann": None, "embedding_function": identity(function)},
+            tenant=self.tenant,
+            database=self.database,
+        )
+        return info, function
+
+    def _existing(
+        self, opened: OpenCollection | None, named: str, embedding_function: Any, data_loader: DataLoader | None
+    ) -> Collection:
+        if opened is None:
+            raise NotFoundError(f"Collection {named} does not exist in database {self.database!r}.")
+        function = for_existing(embedding_function, opened.info, self._plugins)
+        return self._collection(opened, function, data_loader)
+
+    def _collection(
+        self, opened: OpenCollection, function: EmbeddingFunction[Any] | None, data_loader: DataLoader | None
+    ) -> Collection:
+        if data_loader is not None and not callable(data_loader):
+            raise InvalidArgumentError(f"data_loader must be callable with a list of URIs, not {kind(data_loader)}.")
+        return Collection(Handle(self._connection, opened, function, data_loader, self._plugins))
+
+
+def _settings(settings: Settings | None, path: str | Path | None, options: Mapping[str, Any]) -> Settings:
+    if settings is not None and not isinstance(settings, Settings):
+        raise InvalidArgumentError(f"settings must be Settings(...), not {kind(settings)}. For a directory: path=...")
+    changes = dict(options) if path is None else {**options, "persist_directory": path}
+    base = Settings() if settings is None else settings
+    return base.replace(**changes) if changes else base
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentity:
+    user_id: str
+    tenant: str
+    databases: Sequence[str]

@@ -1,0 +1,113 @@
+"""One collection of an open database: its facts and its store, shared by every handle of it in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+from chroma_plugin.backend import Backend, CollectionStore
+from chroma_plugin.errors import ChromaError, InvalidDimensionError, NotFoundError
+from chroma_plugin.gate import Gate
+from chroma_plugin.types import CollectionInfo, Field, Matrix, Scan
+
+_EMBEDDINGS: Final[frozenset[Field]] = frozenset(("embeddings",))
+
+
+class OpenCollection:
+    """The only way to a store: reads pass at any time, writes one after the other, nothing after it was closed."""
+
+    def __init__(self, backend: Backend, info: CollectionInfo, catalogue: threading.RLock) -> None:
+        self.info = info
+        self._backend = backend
+        # The database's: taken last, around changes of what collections there are.
+        self._catalogue = catalogue
+        self._store: CollectionStore | None = None
+        self._opening = threading.Lock()
+        # Whoever takes both takes the write lock before passing the gate.
+        self._write = threading.RLock()
+        self._gate = Gate()
+
+    @contextmanager
+    def reading(self) -> Iterator[CollectionStore]:
+        """The store, which stays open until the block ends."""
+        with self._gate:
+            yield self._opened()
+
+    @contextmanager
+    def writing(self) -> Iterator[CollectionStore]:
+        """The store, for one writer at a time."""
+        with self._write, self._gate:
+            yield self._opened()
+
+    def _opened(self) -> CollectionStore:
+        # Opening waits for the first use: listing a thousand collections loads none of them.
+        if self._store is None:
+            with self._opening:
+                if self._store is None:
+                    self._store = self._backend.open_collection(self.info)
+        return self._store
+
+    def check_dimension(self, store: CollectionStore, embeddings: Matrix) -> int | None:
+        """The dimension of the collection, None while it has none. Raises InvalidDimensionError for any other."""
+        expected = self._dimension(store)
+        if expected is not None and embeddings.shape[1] != expected:
+            raise InvalidDimensionError(
+                f"Collection {self.info.name!r} has embeddings of dimension {expected}, "
+                f"but these have dimension {embeddings.shape[1]}."
+            )
+        return expected
+
+    def _dimension(self, store: CollectionStore) -> int | None:
+        if self.info.dimension is None:
+            # Records may be there all the same: the process ended after the first write and before `keep_dimension`.
+            for batch in store.scan(Scan(limit=1, fields=_EMBEDDINGS)):
+                if batch.embeddings is not None and len(batch):
+                    self.info = replace(self.info, dimension=batch.embeddings.shape[1])
+        return self.info.dimension
+
+    def keep_dimension(self, embeddings: Matrix) -> None:
+        """Fix the dimension after the first write. The caller holds the write lock."""
+        if self.info.dimension is None:
+            self.change(lambda info: replace(info, dimension=embeddings.shape[1]))
+
+    def change(self, how: Callable[[CollectionInfo], CollectionInfo]) -> None:
+        """Replace the facts, in the database first."""
+        with self._write, self._gate:
+            info = how(self.info)
+            with self._catalogue:
+                self._backend.update_collection(info)
+            self.info = info
+            if self._store is not None:
+                self._store.configure(info)
+
+    def drop(self) -> None:
+        """Delete the collection; from then on every handle of it raises NotFoundError."""
+        with self._write:
+            gone = self.gone()
+            if not self._gate.shut(gone):
+                raise gone
+            self._close_store()
+            try:
+                with self._catalogue:
+                    self._backend.drop_collection(self.info)
+            except BaseException:
+                self._gate.reopen()
+                raise
+
+    def gone(self) -> NotFoundError:
+        """The error of every call after the collection was deleted."""
+        return NotFoundError(f"Collection {self.info.name!r} ({self.info.id}) was deleted.")
+
+    def close(self, refusal: ChromaError) -> None:
+        """Close the store once nobody uses it; from then on every call raises ``refusal``."""
+        with self._write:
+            if self._gate.shut(refusal):
+                self._close_store()
+
+    def _close_store(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()

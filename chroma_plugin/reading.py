@@ -1,0 +1,59 @@
+"""get, count and query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chroma_plugin import fallback, pushdown
+from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.filters.ast import Expr
+from chroma_plugin.handle import Handle
+from chroma_plugin.procedure import Procedure, Room
+from chroma_plugin.requests.reads import GetRequest, QueryRequest
+from chroma_plugin.results import GetResult, QueryResult, get_result, no_hits, query_result
+from chroma_plugin.types import Hits, Matrix
+
+
+def get(handle: Handle, request: GetRequest) -> GetResult:
+    _refuse_data_without_loader(handle, request.include)
+    with handle.reading() as store:
+        batches = list(pushdown.scan(store, request.scan))
+    return get_result(fallback.concatenate(batches), request.include, handle.loader)
+
+
+def count(handle: Handle, where: Expr | None) -> int:
+    with handle.reading() as store:
+        return pushdown.count(store, where)
+
+
+def query(handle: Handle, prepare: Callable[[], QueryRequest]) -> Procedure[QueryResult]:
+    request = prepare()
+    _refuse_data_without_loader(handle, request.include)
+    embeddings = request.questions.embeddings
+    if embeddings is None:
+        yield Room.MODEL
+        embeddings = _asked(handle, request)
+        yield Room.STORE
+    return query_result(_search(handle, request, embeddings), request.include, handle.loader)
+
+
+def _asked(handle: Handle, request: QueryRequest) -> Matrix:
+    asked = request.questions
+    if asked.uris is not None:
+        return handle.embed(handle.load(asked.uris), query=True)
+    return handle.embed(asked.texts or asked.images or [], query=True)
+
+
+def _search(handle: Handle, request: QueryRequest, embeddings: Matrix) -> list[Hits]:
+    with handle.reading() as store:
+        dimension = handle.opened.check_dimension(store, embeddings)
+        if dimension is None or request.ids == []:
+            return no_hits(len(embeddings), dimension)
+        return pushdown.search(store, request.search(embeddings, handle.opened.info.metric))
+
+
+def _refuse_data_without_loader(handle: Handle, include: tuple[str, ...]) -> None:
+    if "data" in include and handle.loader is None:
+        raise InvalidArgumentError(
+            "include=['data'] needs a data_loader: get the collection with get_collection(name, data_loader=...)."
+        )

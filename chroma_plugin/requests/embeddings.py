@@ -1,0 +1,99 @@
+"""Embeddings: anything of numbers with the shape (n, d) or (d,) becomes one finite float32 matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError
+from chroma_plugin.requests.shown import kind
+from chroma_plugin.types import Matrix
+from chroma_plugin.wording import shown
+
+
+def matrix(value: Any, what: str = "embeddings") -> Matrix:
+    """Float32, C-contiguous, shape (n, d) with n and d at least 1; one embedding becomes one row.
+
+    A float32 matrix that is already so is returned as it is, not copied. Raises InvalidArgumentError for what is not
+    numbers (booleans are none) or not finite as float32, InvalidDimensionError for rows of different lengths.
+    """
+    array = _array(value, what)
+    if array.ndim == 1:
+        array = array.reshape(1, -1)
+    if array.ndim != 2:
+        raise InvalidArgumentError(f"{what} must have the shape (n, d) or (d,), not {array.shape}.")
+    if 0 in array.shape:
+        raise InvalidArgumentError(f"{what} holds no numbers: its shape is {array.shape}.")
+    with np.errstate(over="ignore"):
+        floats: Matrix = np.ascontiguousarray(array, dtype=np.float32)
+    _refuse_infinite(floats, array, what)
+    return floats
+
+
+def _array(value: Any, what: str) -> npt.NDArray[Any]:
+    if value is None or isinstance(value, (str, bytes, dict, set)) or np.isscalar(value):
+        raise InvalidArgumentError(
+            f"{what} must be a list of numbers, a list of such lists or an array, not {kind(value)}."
+        )
+    array = _stacked(value, what)
+    if array.dtype.kind not in "fiu":
+        raise InvalidArgumentError(_not_numbers(value, array, what))
+    if isinstance(value, (list, tuple)):
+        _refuse_booleans(value, array, what)
+    return array
+
+
+def _stacked(value: Any, what: str) -> npt.NDArray[Any]:
+    try:
+        if isinstance(value, (list, tuple)) and value and all(type(row) is np.ndarray for row in value):
+            return np.stack(value)
+        return np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise _ragged(value, what) from error
+
+
+def _ragged(value: Any, what: str) -> InvalidArgumentError:
+    try:
+        lengths = [len(row) for row in value]
+    except TypeError:
+        return InvalidArgumentError(f"{what} can't be read as numbers: {shown(value)}.")
+    odd = next((row for row, length in enumerate(lengths) if length != lengths[0]), None)
+    if odd is None:
+        return InvalidArgumentError(f"{what} can't be read as an array of shape (n, d): {shown(value)}.")
+    return InvalidDimensionError(
+        f"{what} must all have one dimension, but {what}[0] has {lengths[0]} numbers "
+        f"and {what}[{odd}] has {lengths[odd]}."
+    )
+
+
+def _not_numbers(value: Any, array: npt.NDArray[Any], what: str) -> str:
+    if array.dtype.kind == "O" and array.ndim == 1 and None in list(value):
+        return f"{what}[{list(value).index(None)}] is None; every record needs an embedding."
+    return f"{what} must hold numbers only, but it reads as {array.dtype}: {shown(value)}."
+
+
+def _refuse_booleans(value: Sequence[Any], array: npt.NDArray[Any], what: str) -> None:
+    """Looks for True and False: numpy reads True beside numbers as 1; only where a 0 or a 1 stands can there have
+    been a bool.
+    """
+    for place in np.argwhere((array == 0) | (array == 1)):
+        item: Any = value
+        for index in place:
+            item = item[index]
+            if isinstance(item, np.ndarray):
+                break
+        if isinstance(item, bool) or (isinstance(item, (np.ndarray, np.bool_)) and item.dtype.kind == "b"):
+            where = "".join(f"[{index}]" for index in place)
+            raise InvalidArgumentError(f"{what}{where} is a bool, not a number.")
+
+
+def _refuse_infinite(floats: Matrix, given: npt.NDArray[Any], what: str) -> None:
+    if np.isfinite(floats).all():
+        return
+    row, column = np.argwhere(~np.isfinite(floats))[0]
+    raise InvalidArgumentError(
+        f"{what}[{row}][{column}] is {given[row, column]}; embeddings hold finite numbers that fit into a float32."
+    )

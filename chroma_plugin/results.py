@@ -1,0 +1,166 @@
+"""What a collection answers: Chroma's dicts, and reports of what a write did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict, TypeVar
+
+import numpy as np
+
+from chroma_plugin.requests.include import Included
+from chroma_plugin.requests.many import examples
+from chroma_plugin.types import Hits, Matrix, Metadata, Records
+
+_T = TypeVar("_T")
+DataLoader = Callable[[Sequence[str | None]], Sequence[Any]]
+"""URIs to what stands behind them."""
+
+
+class GetResult(TypedDict):
+    """Records as columns of one length. What was not included is None."""
+
+    ids: list[str]
+    embeddings: Matrix | None
+    """Float32 of shape (n, d)."""
+    documents: list[str | None] | None
+    uris: list[str | None] | None
+    data: list[Any] | None
+    metadatas: list[dict[str, Any] | None] | None
+    included: list[Included]
+
+
+class QueryResult(TypedDict):
+    """One list per query in each column, nearest first. What was not included is None."""
+
+    ids: list[list[str]]
+    embeddings: list[Matrix] | None
+    """Float32 of shape (hits, d), one per query."""
+    documents: list[list[str | None]] | None
+    uris: list[list[str | None]] | None
+    data: list[list[Any]] | None
+    metadatas: list[list[dict[str, Any] | None]] | None
+    distances: list[list[float]] | None
+    included: list[Included]
+
+
+class DeleteResult(TypedDict):
+    deleted: int
+    """How many records were there and are gone."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AddReport:
+    """What `add` did with each id."""
+
+    added: Sequence[str]
+    ignored: Sequence[str]
+    """Ids that were in the collection already and stayed as they were."""
+    replaced: Sequence[str]
+    """Ids that were in the collection already and got the new record (``on_conflict="replace"``)."""
+
+    def __repr__(self) -> str:
+        return _report(self)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UpdateReport:
+    """What `update` did with each id."""
+
+    updated: Sequence[str]
+    unknown: Sequence[str]
+    """Ids that are not in the collection; nothing was done for them."""
+
+    def __repr__(self) -> str:
+        return _report(self)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UpsertReport:
+    """What `upsert` did with each id."""
+
+    added: Sequence[str]
+    replaced: Sequence[str]
+    """Ids that were in the collection already and were changed."""
+
+    def __repr__(self) -> str:
+        return _report(self)
+
+
+def get_result(records: Records, include: Sequence[Included], loader: DataLoader | None) -> GetResult:
+    """The answer of `get` and `peek`."""
+    return {
+        "ids": list(records.ids),
+        "embeddings": _embeddings(records) if "embeddings" in include else None,
+        "documents": _column(records.documents) if "documents" in include else None,
+        "uris": _column(records.uris, len(records)) if "uris" in include else None,
+        "data": _data(records, loader) if "data" in include else None,
+        "metadatas": _metadatas(records.metadatas) if "metadatas" in include else None,
+        "included": list(include),
+    }
+
+
+def query_result(hits: Sequence[Hits], include: Sequence[Included], loader: DataLoader | None) -> QueryResult:
+    """The answer of `query`."""
+    found = [hit.records for hit in hits]
+    return {
+        "ids": [list(records.ids) for records in found],
+        "embeddings": [_embeddings(records) for records in found] if "embeddings" in include else None,
+        "documents": [_column(records.documents) for records in found] if "documents" in include else None,
+        "uris": [_column(records.uris, len(records)) for records in found] if "uris" in include else None,
+        "data": [_data(records, loader) for records in found] if "data" in include else None,
+        "metadatas": [_metadatas(records.metadatas) for records in found] if "metadatas" in include else None,
+        "distances": [hit.distances.tolist() for hit in hits] if "distances" in include else None,
+        "included": list(include),
+    }
+
+
+def no_hits(queries: int, dimension: int | None) -> list[Hits]:
+    """The answer of an empty collection."""
+    nothing = Records([], np.empty((0, dimension or 0), np.float32), [], [], [])
+    return [Hits(nothing, np.empty(0, np.float32)) for _ in range(queries)]
+
+
+def _embeddings(records: Records) -> Matrix:
+    if records.embeddings is None:
+        return np.empty((0, 0), np.float32)
+    # A store may give out what it holds; the result is the caller's to write into.
+    return records.embeddings.copy()
+
+
+def _column(values: Sequence[_T | None] | None, count: int = 0) -> list[_T | None]:
+    return [None] * count if values is None else list(values)
+
+
+def _data(records: Records, loader: DataLoader | None) -> list[Any]:
+    uris = _column(records.uris, len(records))
+    present = [row for row, uri in enumerate(uris) if uri is not None]
+    data: list[Any] = [None] * len(uris)
+    if loader is not None and present:
+        for row, loaded in zip(present, loader([uris[row] for row in present]), strict=True):
+            data[row] = loaded
+    return data
+
+
+def _metadatas(values: Sequence[Metadata | None] | None) -> list[dict[str, Any] | None]:
+    return [None if value is None else copied(value) for value in values or ()]
+
+
+def copied(metadata: Metadata) -> dict[str, Any]:
+    """A copy that shares nothing that can be changed."""
+    return {key: _copied_value(value) if type(value) in (list, dict) else value for key, value in metadata.items()}
+
+
+def _copied_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copied_value(item) for item in value]
+    return copied(value) if isinstance(value, Mapping) else value
+
+
+def _report(report: AddReport | UpdateReport | UpsertReport) -> str:
+    counts = ", ".join(f"{name}={_counted(getattr(report, name))}" for name in type(report).__slots__)
+    return f"{type(report).__name__}({counts})"
+
+
+def _counted(ids: Sequence[str]) -> str:
+    return f"{len(ids)} ({examples(ids, most=3)})" if ids else "0"

@@ -1,0 +1,217 @@
+"""add, update, upsert and delete: find out what is there, embed what is needed, then one write under the collection's
+lock.
+
+Embedding functions run before the lock is taken; what the write depends on is therefore looked up again under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chroma_plugin import fallback, merging, pushdown
+from chroma_plugin.backend import CollectionStore
+from chroma_plugin.errors import IDAlreadyExistsError, InvalidArgumentError
+from chroma_plugin.handle import Handle
+from chroma_plugin.merging import Vectors
+from chroma_plugin.procedure import Procedure, Room
+from chroma_plugin.requests.many import examples
+from chroma_plugin.requests.writes import AddRequest, DeleteRequest, UpdateRequest, UpsertRequest, Write
+from chroma_plugin.results import AddReport, DeleteResult, UpdateReport, UpsertReport
+from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Records, Scan
+
+
+def add(handle: Handle, prepare: Callable[[], AddRequest]) -> Procedure[AddReport]:
+    request = prepare()
+    ids = request.write.records.ids
+    with handle.reading() as store:
+        known = _known(store, ids)
+    if request.on_conflict == "error":
+        _refuse_known(handle, known, ids)
+    write = request.write if request.on_conflict == "replace" else _without(request.write, known)
+    vectors = yield from _vectors(handle, write)
+    _refuse_bare(handle, _without_vector(write.records, vectors))
+    return _add(handle, request, write.records, vectors)
+
+
+def _add(handle: Handle, request: AddRequest, given: Records, vectors: Vectors) -> AddReport:
+    """The write of `add`; ``given`` is without the ids that were known before embedding."""
+    ids = request.write.records.ids
+    with handle.writing() as store:
+        known = _known(store, ids)
+        if request.on_conflict == "error":
+            _refuse_known(handle, known, ids)
+        if request.on_conflict == "ignore":
+            given = _only(given, [id for id in given.ids if id not in known])
+        if given.ids:
+            _put(handle, store, merging.fresh(given, vectors, keep_none=True))
+    present = [id for id in ids if id in known]
+    added = [id for id in given.ids if id not in known]
+    return AddReport(added, [], present) if request.on_conflict == "replace" else AddReport(added, present, [])
+
+
+def update(handle: Handle, prepare: Callable[[], UpdateRequest]) -> Procedure[UpdateReport]:
+    request = prepare()
+    ids = request.write.records.ids
+    with handle.reading() as store:
+        known = _known(store, ids) if ids else set()
+    write = _with(request.write, known)
+    vectors = yield from _vectors(handle, write)
+    updated = _update(handle, write.records, vectors) if known else []
+    done = set(updated)
+    return UpdateReport(updated, [id for id in ids if id not in done])
+
+
+def _update(handle: Handle, given: Records, vectors: Vectors) -> Sequence[str]:
+    with handle.writing() as store:
+        if vectors.matrix is not None:
+            handle.opened.check_dimension(store, vectors.matrix)
+        current = _stored(store, given.ids, merging.needed_fields(given, vectors))
+        changed = merging.updated(current, given, vectors)
+        if current.ids and _touches(changed):
+            store.update(changed)
+    return current.ids
+
+
+def _touches(changed: Records) -> bool:
+    columns = (changed.embeddings, changed.documents, changed.metadatas, changed.uris)
+    return any(column is not None for column in columns)
+
+
+def upsert(handle: Handle, prepare: Callable[[], UpsertRequest]) -> Procedure[UpsertReport]:
+    request = prepare()
+    write = request.write
+    bare = _bare(handle, write)
+    if bare:
+        # Before a model is paid for: new records need something to be embedded.
+        with handle.reading() as store:
+            known = _known(store, bare)
+        _refuse_bare(handle, [id for id in bare if id not in known])
+    vectors = yield from _vectors(handle, write)
+    return _upsert(handle, request, vectors)
+
+
+def _upsert(handle: Handle, request: UpsertRequest, vectors: Vectors) -> UpsertReport:
+    given = request.write.records
+    with handle.writing() as store:
+        current = _stored(store, given.ids, FIELDS)
+        known = set(current.ids)
+        new = _only(given, [id for id in given.ids if id not in known])
+        _refuse_bare(handle, _without_vector(new, vectors))
+        batches = []
+        if current.ids:
+            replaces = request.metadata_mode == "replace"
+            batches.append(merging.upserted(current, given, vectors, replace_metadata=replaces))
+        if new.ids:
+            batches.append(merging.fresh(new, vectors, keep_none=request.metadata_mode == "replace"))
+        _put(handle, store, fallback.concatenate(batches))
+    return UpsertReport(new.ids, current.ids)
+
+
+def delete(handle: Handle, request: DeleteRequest) -> DeleteResult:
+    with handle.writing() as store:
+        if request.where is not None and request.ids is None and request.limit is None:
+            return {"deleted": pushdown.delete_where(store, request.where)}
+        ids = request.ids or []
+        if request.where is not None:
+            ids = pushdown.ids(store, request.ids, request.where, request.limit)
+        return {"deleted": store.delete(ids) if ids else 0}
+
+
+def _put(handle: Handle, store: CollectionStore, records: Records) -> None:
+    assert records.embeddings is not None
+    handle.opened.check_dimension(store, records.embeddings)
+    store.put(records)
+    handle.opened.keep_dimension(records.embeddings)
+
+
+def _vectors(handle: Handle, write: Write) -> Procedure[Vectors]:
+    """The embeddings that are given, or else those of the documents, images or URIs that are."""
+    records = write.records
+    if records.embeddings is not None:
+        return Vectors(records.ids, records.embeddings)
+    inputs = _inputs(handle, write)
+    rows = [row for row, item in enumerate(inputs) if item is not None]
+    if not rows:
+        return Vectors([], None)
+    chosen = [inputs[row] for row in rows]
+    yield Room.MODEL
+    loaded = handle.load(chosen) if inputs is records.uris else chosen
+    matrix = handle.embed(loaded)
+    yield Room.STORE
+    return Vectors([records.ids[row] for row in rows], matrix)
+
+
+def _inputs(handle: Handle, write: Write) -> Sequence[Any]:
+    """What is embedded: the documents, else the images, else what the URIs lead to."""
+    if handle.function is None and write.images is None:
+        # A known record then keeps its embedding, a new one is refused. Images have no other use: embedding them fails.
+        return []
+    if write.records.documents is not None:
+        return write.records.documents
+    if write.images is not None:
+        return write.images
+    return write.records.uris or [] if handle.loader is not None else []
+
+
+def _bare(handle: Handle, write: Write) -> list[str]:
+    """The ids of records that come with nothing that could become an embedding."""
+    if write.records.embeddings is not None:
+        return []
+    inputs = _inputs(handle, write) or [None] * len(write.records)
+    return [id for id, item in zip(write.records.ids, inputs, strict=True) if item is None]
+
+
+def _without_vector(records: Records, vectors: Vectors) -> list[str]:
+    ready = set(vectors.ids)
+    return [id for id in records.ids if id not in ready]
+
+
+def _refuse_bare(handle: Handle, ids: Sequence[str]) -> None:
+    if not ids:
+        return
+    reason = (
+        "this collection has no embedding function, so pass embeddings"
+        if handle.function is None
+        else "pass embeddings, or documents for the embedding function"
+    )
+    raise InvalidArgumentError(
+        f"New records need an embedding, and in collection {handle.opened.info.name!r} there is none for "
+        f"{examples(ids)}: {reason}."
+    )
+
+
+def _refuse_known(handle: Handle, known: set[str], ids: Sequence[str]) -> None:
+    if known:
+        present = [id for id in ids if id in known]
+        raise IDAlreadyExistsError(
+            f"Collection {handle.opened.info.name!r} has these ids already, nothing was added: {examples(present)}. "
+            f"Use upsert, or add(..., on_conflict='ignore') or 'replace'."
+        )
+
+
+def _known(store: CollectionStore, ids: Sequence[str]) -> set[str]:
+    return {id for batch in store.scan(Scan(ids=ids, fields=NO_FIELDS)) for id in batch.ids}
+
+
+def _stored(store: CollectionStore, ids: Sequence[str], fields: frozenset[Field]) -> Records:
+    return fallback.concatenate(list(store.scan(Scan(ids=ids, fields=fields))))
+
+
+def _without(write: Write, ids: set[str]) -> Write:
+    if not ids:
+        return write
+    return write.take([row for row, id in enumerate(write.records.ids) if id not in ids])
+
+
+def _with(write: Write, ids: set[str]) -> Write:
+    if len(ids) == len(write.records):
+        return write
+    return write.take([row for row, id in enumerate(write.records.ids) if id in ids])
+
+
+def _only(records: Records, ids: Sequence[str]) -> Records:
+    if len(ids) == len(records):
+        return records
+    wanted = set(ids)
+    return records.take([row for row, id in enumerate(records.ids) if id in wanted])
