@@ -20,9 +20,14 @@ from typing import TYPE_CHECKING, Any, Final
 from chroma_plugin.version import __version__
 
 if TYPE_CHECKING:
-    from chroma_plugin import api, config, embedding_functions, errors, filters, plugins
-    from chroma_plugin.aio import AsyncClient, AsyncHttpClient
+    from chroma_plugin import api, config, embedding_functions, errors, filters, plugins, utils
     from chroma_plugin.api import AdminAPI, AsyncClientAPI, ClientAPI
+    from chroma_plugin.api.async_client import AsyncClient, AsyncHttpClient
+    from chroma_plugin.api.async_collection import AsyncCollection
+    from chroma_plugin.api.client import Client
+    from chroma_plugin.api.collection import Collection
+    from chroma_plugin.api.factories import AdminClient, CloudClient, EphemeralClient, HttpClient, PersistentClient
+    from chroma_plugin.api.notices import ExistingIDsWarning, NothingDeletedWarning
     from chroma_plugin.api.types import (
         ID,
         URI,
@@ -41,18 +46,20 @@ if TYPE_CHECKING:
         Where,
         WhereDocument,
     )
-    from chroma_plugin.async_collection import AsyncCollection
-    from chroma_plugin.client import Client
-    from chroma_plugin.clients import AdminClient, CloudClient, EphemeralClient, HttpClient, PersistentClient
-    from chroma_plugin.collection import Collection
     from chroma_plugin.config import Settings
     from chroma_plugin.filters import K, Key
-    from chroma_plugin.notices import ExistingIDsWarning, NothingDeletedWarning
-    from chroma_plugin.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
+    from chroma_plugin.operations.results import (
+        AddReport,
+        DeleteResult,
+        GetResult,
+        QueryResult,
+        UpdateReport,
+        UpsertReport,
+    )
     from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
-    "aio": ("AsyncClient", "AsyncHttpClient"),
+    "api.async_client": ("AsyncClient", "AsyncHttpClient"),
     "api": ("AdminAPI", "AsyncClientAPI", "ClientAPI"),
     "api.types": (
         "ID",
@@ -72,17 +79,17 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "Where",
         "WhereDocument",
     ),
-    "async_collection": ("AsyncCollection",),
-    "client": ("Client",),
-    "clients": ("AdminClient", "CloudClient", "EphemeralClient", "HttpClient", "PersistentClient"),
-    "collection": ("Collection",),
+    "api.async_collection": ("AsyncCollection",),
+    "api.client": ("Client",),
+    "api.factories": ("AdminClient", "CloudClient", "EphemeralClient", "HttpClient", "PersistentClient"),
+    "api.collection": ("Collection",),
     "config": ("Settings",),
     "filters": ("K", "Key"),
-    "notices": ("ExistingIDsWarning", "NothingDeletedWarning"),
-    "results": ("AddReport", "DeleteResult", "GetResult", "QueryResult", "UpdateReport", "UpsertReport"),
+    "api.notices": ("ExistingIDsWarning", "NothingDeletedWarning"),
+    "operations.results": ("AddReport", "DeleteResult", "GetResult", "QueryResult", "UpdateReport", "UpsertReport"),
     "types": ("DEFAULT_DATABASE", "DEFAULT_TENANT"),
 }
-_MODULES: Final = ("api", "config", "embedding_functions", "errors", "filters", "plugins")
+_MODULES: Final = ("api", "config", "embedding_functions", "errors", "filters", "plugins", "utils")
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -135,6 +142,7 @@ __all__ = [
     "errors",
     "filters",
     "plugins",
+    "utils",
 ]
 
 

@@ -75,9 +75,9 @@ class CollectionStore(ABC):
     def scan(self, request: Scan) -> Iterator[Records]:
         """Read records in batches of any size, in the order that `Scan` states.
 
-        ``request.where`` holds only parts that `takes` accepted, ``request.order`` is empty unless `orders` is True, and
-        ``request.ids`` may be empty, which means no record.
-        Only the columns of ``request.fields`` need to be filled.
+        ``request.where`` holds only parts that `takes` accepted, ``request.order`` is empty unless `orders` is True,
+        and ``request.ids`` may be empty, which means no record. Only the columns of ``request.fields`` need to be
+        filled.
         """
 
     # -- what this store can do --------------------------------------------------------------------------------------
@@ -114,10 +114,7 @@ class CollectionStore(ABC):
         return fallback.search(self, request)
 
     def optimize(self) -> None:
-        """Bring indexes up to date now, and wait for it."""
-
-    def compact(self) -> None:
-        """Give back the space of deleted records."""
+        """Bring indexes up to date now, and wait for it. Reads and writes go on meanwhile."""
 
     def configure(self, info: CollectionInfo) -> None:
         """The collection was changed (name, metadata, dimension, configuration); `Backend.update_collection` has

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin import distances
-from chroma_plugin.errors import InternalError
 from chroma_plugin.filters.ast import Expr
-from chroma_plugin.types import NO_FIELDS, Hits, Records, Scan, Search
+from chroma_plugin.types import NO_FIELDS, Hits, Records, Scan, Search, concatenate
 
 if TYPE_CHECKING:
     from chroma_plugin.backend import CollectionStore
@@ -101,31 +100,3 @@ class _Nearest:
     def hits(self) -> Hits:
         records = concatenate([record for _, _, record in self._kept]).only(self._request.fields)
         return Hits(records, np.array([distance for distance, _, _ in self._kept], dtype=np.float32))
-
-
-def concatenate(batches: Sequence[Records]) -> Records:
-    """One `Records` out of several that have the same columns."""
-    if len(batches) == 1:
-        return batches[0]
-    matrices = _all_or_none([batch.embeddings for batch in batches])
-    return Records(
-        ids=[id for batch in batches for id in batch.ids],
-        embeddings=None if matrices is None else np.concatenate(matrices),
-        documents=_chained([batch.documents for batch in batches]),
-        metadatas=_chained([batch.metadatas for batch in batches]),
-        uris=_chained([batch.uris for batch in batches]),
-    )
-
-
-def _chained(columns: Sequence[Sequence[_T] | None]) -> list[_T] | None:
-    given = _all_or_none(columns)
-    return None if given is None else [value for column in given for value in column]
-
-
-def _all_or_none(columns: Sequence[_T | None]) -> list[_T] | None:
-    given = [column for column in columns if column is not None]
-    if not given:
-        return None
-    if len(given) < len(columns):
-        raise InternalError("Batches of records with and without a column can't become one.")
-    return given

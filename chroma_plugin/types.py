@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin.errors import InternalError
 from chroma_plugin.filters.ast import Expr, Path
+
+_T = TypeVar("_T")
 
 Matrix: TypeAlias = npt.NDArray[np.float32]
 """Embeddings as rows: float32 of shape (n, dimension), C-contiguous."""
@@ -145,3 +148,31 @@ class Hits:
     records: Records
     distances: npt.NDArray[np.float32]
     """Shape (len(records),)."""
+
+
+def concatenate(batches: Sequence[Records]) -> Records:
+    """One `Records` out of several that have the same columns."""
+    if len(batches) == 1:
+        return batches[0]
+    matrices = _all_or_none([batch.embeddings for batch in batches])
+    return Records(
+        ids=[id for batch in batches for id in batch.ids],
+        embeddings=None if matrices is None else np.concatenate(matrices),
+        documents=_chained([batch.documents for batch in batches]),
+        metadatas=_chained([batch.metadatas for batch in batches]),
+        uris=_chained([batch.uris for batch in batches]),
+    )
+
+
+def _chained(columns: Sequence[Sequence[_T] | None]) -> list[_T] | None:
+    given = _all_or_none(columns)
+    return None if given is None else [value for column in given for value in column]
+
+
+def _all_or_none(columns: Sequence[_T | None]) -> list[_T] | None:
+    given = [column for column in columns if column is not None]
+    if not given:
+        return None
+    if len(given) < len(columns):
+        raise InternalError("Batches of records with and without a column can't become one.")
+    return given

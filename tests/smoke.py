@@ -43,6 +43,4 @@ assert "pip install" in answer.stderr, answer.stderr
 site = Path(chromadb.__file__).parent.parent
 distributions = [found.metadata["Name"] for found in importlib.metadata.distributions()]
 size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-print(
-    f"smoke: import {seconds:.3f} s, {modules} modules; {len(distributions)} packages, {size / 1e6:.0f} MB in site-packages"
-)
+print(f"smoke: import {seconds:.3f} s, {modules} modules; {len(distributions)} packages, {size / 1e6:.0f} MB")

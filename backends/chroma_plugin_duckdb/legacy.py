@@ -25,7 +25,7 @@ logger = logging.getLogger("chroma_plugin")
 
 
 def adopt(directory: Path, path: Path, *, read_only: bool) -> None:
-    """Make the file at `path` from the Parquet files in `directory`, whole or not at all, unless it is there already."""
+    """Make the file at `path` from the Parquet files in `directory`, whole or not at all, unless it is there."""
     if path.exists() or not directory.is_dir() or not is_legacy_directory(directory):
         return
     if read_only:

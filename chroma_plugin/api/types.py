@@ -14,8 +14,8 @@ from chroma_plugin.embedding_functions import (
     Embeddings,
     Space,
 )
+from chroma_plugin.operations.results import DataLoader, DeleteResult, GetResult, QueryResult
 from chroma_plugin.requests.include import Included
-from chroma_plugin.results import DataLoader, DeleteResult, GetResult, QueryResult
 
 ID: TypeAlias = str
 IDs: TypeAlias = list[ID]

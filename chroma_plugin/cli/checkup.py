@@ -14,7 +14,7 @@ from chroma_plugin.cli.stores import existing
 from chroma_plugin.errors import ChromaError, LockedError
 
 if TYPE_CHECKING:
-    from chroma_plugin.collection import Collection
+    from chroma_plugin.api.collection import Collection
 
 _ROWS: Final = 5_000
 

@@ -15,7 +15,7 @@ from chroma_plugin.cli.output import errors
 from chroma_plugin.embedding_functions import DefaultEmbeddingFunction, EmbeddingFunction, HashingEmbeddingFunction
 
 if TYPE_CHECKING:
-    from chroma_plugin.collection import Collection
+    from chroma_plugin.api.collection import Collection
 
 COLLECTION: Final = "standard-library"
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"

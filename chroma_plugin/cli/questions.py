@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from chroma_plugin.cli.output import say, table
 
 if TYPE_CHECKING:
-    from chroma_plugin.collection import Collection
-    from chroma_plugin.results import QueryResult
+    from chroma_plugin.api.collection import Collection
+    from chroma_plugin.operations.results import QueryResult
 
 
 @dataclass(frozen=True, slots=True)

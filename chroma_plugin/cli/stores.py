@@ -13,7 +13,7 @@ from chroma_plugin.embedding_functions.minilm.places import cache
 from chroma_plugin.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from chroma_plugin.client import Client
+    from chroma_plugin.api.client import Client
 
 StorePath = Annotated[Path, typer.Argument(help="The directory of a store.", metavar="PATH", show_default=False)]
 

@@ -29,8 +29,15 @@ Chroma 0.3.x's own layout is read as well (`chroma_plugin.parquet.legacy`); the 
 from __future__ import annotations
 
 from chroma_plugin.parquet.exporting import export_collections
-from chroma_plugin.parquet.importing import import_collections
+from chroma_plugin.parquet.importing import OnConflict, import_collections
 from chroma_plugin.parquet.legacy import is_legacy_directory, read_legacy
 from chroma_plugin.parquet.report import TransferReport
 
-__all__ = ["TransferReport", "export_collections", "import_collections", "is_legacy_directory", "read_legacy"]
+__all__ = [
+    "OnConflict",
+    "TransferReport",
+    "export_collections",
+    "import_collections",
+    "is_legacy_directory",
+    "read_legacy",
+]

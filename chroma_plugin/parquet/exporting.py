@@ -22,8 +22,8 @@ from chroma_plugin.types import Matrix
 if TYPE_CHECKING:
     import duckdb
 
-    from chroma_plugin.client import Client
-    from chroma_plugin.collection import Collection
+    from chroma_plugin.api.client import Client
+    from chroma_plugin.api.collection import Collection
 
 _COLLECTIONS_TABLE: Final = """
     CREATE TABLE collections (

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from chroma_plugin.configuration import legacy_section
 from chroma_plugin.embedding_functions.resolve import resolve
 from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError, UniqueConstraintError
 from chroma_plugin.parquet.reading import ParquetDirectory, Part
 from chroma_plugin.parquet.report import TransferReport
+from chroma_plugin.requests.configuration import legacy_section
 from chroma_plugin.types import CollectionInfo
 
 if TYPE_CHECKING:
-    from chroma_plugin.client import Client
-    from chroma_plugin.collection import Collection
+    from chroma_plugin.api.client import Client
+    from chroma_plugin.api.collection import Collection
 
 OnConflict: TypeAlias = Literal["error", "skip", "merge"]
 _CHOICES: Final[tuple[str, ...]] = get_args(OnConflict)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from chroma_plugin import configuration as configurations
 from chroma_plugin.errors import CorruptionError, InvalidArgumentError
 from chroma_plugin.parquet import checks
 from chroma_plugin.parquet.engine import connection, literal, reading
 from chroma_plugin.parquet.layout import COLLECTIONS_FILE, RECORDS_FILE, Layout, detect
+from chroma_plugin.requests import configuration as configurations
 from chroma_plugin.requests import embeddings
 from chroma_plugin.requests.metadata import metadata_column
 from chroma_plugin.types import CollectionInfo, Metadata, Metric, Records

@@ -9,8 +9,7 @@ from uuid import uuid4
 import numpy as np
 
 from chroma_plugin.backend import CollectionStore
-from chroma_plugin.fallback import concatenate
-from chroma_plugin.types import CollectionInfo, Matrix, Metadata, Metric, Records, Scan
+from chroma_plugin.types import CollectionInfo, Matrix, Metadata, Metric, Records, Scan, concatenate
 
 DIMENSION: Final = 4
 

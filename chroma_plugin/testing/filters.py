@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chroma_plugin import pushdown
 from chroma_plugin.backend import Backend, CollectionStore, Pushdown
 from chroma_plugin.filters.ast import (
     DOCUMENT,
@@ -28,6 +27,7 @@ from chroma_plugin.filters.ast import (
     Regex,
     Scalar,
 )
+from chroma_plugin.operations import pushdown
 from chroma_plugin.testing import strategies
 from chroma_plugin.testing.base import Bench, created
 from chroma_plugin.testing.data import DIMENSION, collection, ids_of, records

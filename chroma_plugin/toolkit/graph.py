@@ -113,9 +113,9 @@ def _new_index(dimension: int, settings: GraphSettings) -> Any:
 def _points(embeddings: Matrix, metric: Metric, longest: float | None) -> Matrix:
     """What is put into the index, or, when ``longest`` is None, asked of it.
 
-    The inner product is no metric, and a graph over it finds little. One more coordinate, which brings all embeddings to
-    one length, turns it into a distance with the same order: Bachrach et al., "Speeding Up the Xbox Recommender System
-    Using a Euclidean Transformation for Inner-Product Spaces", 2014.
+    The inner product is no metric, and a graph over it finds little. One more coordinate, which brings all embeddings
+    to one length, turns it into a distance with the same order: Bachrach et al., "Speeding Up the Xbox Recommender
+    System Using a Euclidean Transformation for Inner-Product Spaces", 2014.
     """
     if metric is not Metric.IP:
         return embeddings

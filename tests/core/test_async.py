@@ -58,7 +58,7 @@ async def test_a_round() -> None:
         assert await collection.count() == 2
         await collection.modify(name="renamed")
         await collection.create_index()
-        await collection.compact()
+        await client.compact()
         assert (await collection.info())["count"] == 2
 
         assert await client.get_collection("renamed") == collection

@@ -150,7 +150,7 @@ def test_create_index(client: chromadb.Client, three: chromadb.Collection) -> No
     before = three.query(query_embeddings=[0, 0])
     three.create_index()
     client.create_index("things")
-    three.compact()
+    client.compact()
 
     assert three.query(query_embeddings=[0, 0]) == before
 

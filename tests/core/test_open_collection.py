@@ -10,7 +10,7 @@ import pytest
 from support.plain_backend import PlainBackend, PlainOptions
 
 from chroma_plugin.errors import InvalidDimensionError
-from chroma_plugin.open_collection import OpenCollection
+from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.types import CollectionInfo, Records
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chroma_plugin.async_collection import AsyncCollection
+from chroma_plugin.api.async_collection import AsyncCollection
 
 __all__ = ["AsyncCollection"]

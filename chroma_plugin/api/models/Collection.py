@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chroma_plugin.collection import Collection
+from chroma_plugin.api.collection import Collection
 
 __all__ = ["Collection"]

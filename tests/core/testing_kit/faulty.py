@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 from plain import PlainBackend, PlainStore, Row
 
-from chroma_plugin import distances, fallback
+from chroma_plugin import distances
 from chroma_plugin.backend import Backend, Pushdown
 from chroma_plugin.filters import Compare, Contains, Expr, Not, Op, compile_filter, keep, leaves
 from chroma_plugin.testing import BackendConformance
-from chroma_plugin.types import CollectionInfo, Hits, Records, Scan, Search
+from chroma_plugin.types import CollectionInfo, Hits, Records, Scan, Search, concatenate
 
 
 class Kit(BackendConformance):
@@ -118,7 +118,7 @@ class InsertReplaces(PlainStore):
 class UpdateLosesColumns(PlainStore):
     def update(self, records: Records) -> None:
         nothing = [None] * len(records)
-        embeddings = fallback.concatenate(list(self.scan(Scan(ids=records.ids)))).embeddings
+        embeddings = concatenate(list(self.scan(Scan(ids=records.ids)))).embeddings
         given = replace(records, embeddings=embeddings if records.embeddings is None else records.embeddings)
         self.put(replace(given, documents=records.documents or nothing, metadatas=records.metadatas or nothing))
 

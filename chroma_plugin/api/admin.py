@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TypedDict
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from chroma_plugin.connection import Connection
 from chroma_plugin.errors import NotFoundError
 from chroma_plugin.requests import names, paging
-from chroma_plugin.session import Session
+from chroma_plugin.sessions.connection import Connection
+from chroma_plugin.sessions.session import Session
 from chroma_plugin.types import DEFAULT_TENANT
 
 

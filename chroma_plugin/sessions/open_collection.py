@@ -10,7 +10,7 @@ from typing import Final
 
 from chroma_plugin.backend import Backend, CollectionStore
 from chroma_plugin.errors import ChromaError, InvalidDimensionError, NotFoundError
-from chroma_plugin.gate import Gate
+from chroma_plugin.sessions.gate import Gate
 from chroma_plugin.types import CollectionInfo, Field, Matrix, Scan
 
 _EMBEDDINGS: Final[frozenset[Field]] = frozenset(("embeddings",))

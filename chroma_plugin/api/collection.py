@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from chroma_plugin import notices, reading, requests, writing
-from chroma_plugin.collection_base import CollectionBase
-from chroma_plugin.info import Info
-from chroma_plugin.procedure import run
+from chroma_plugin import requests
+from chroma_plugin.api import notices
+from chroma_plugin.api.collection_base import CollectionBase
+from chroma_plugin.api.info import Info
+from chroma_plugin.operations import reading, writing
+from chroma_plugin.operations.procedure import run
+from chroma_plugin.operations.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
 from chroma_plugin.requests.writes import MetadataMode, OnConflict
-from chroma_plugin.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
 
 
 class Collection(CollectionBase):
@@ -191,10 +193,6 @@ class Collection(CollectionBase):
     def create_index(self) -> None:
         """Bring the search index up to date now and wait for it. Never needed: queries are right without."""
         self._optimize()
-
-    def compact(self) -> None:
-        """Give back the space of deleted records."""
-        self._compact()
 
     def info(self) -> Info:
         """Facts: count, dimension, space, and what the store says about itself. Prints as an outline."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from chroma_plugin.errors import ClosedError
-from chroma_plugin.procedure import Procedure, Room
+from chroma_plugin.operations.procedure import Procedure, Room
 
 _T = TypeVar("_T")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from chroma_plugin.errors import ClosedError, InvalidArgumentError, StorageError
-from chroma_plugin.session import Session
+from chroma_plugin.sessions.session import Session
 from chroma_plugin.wording import shown
 
 if TYPE_CHECKING:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chroma_plugin import fallback, pushdown
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Expr
-from chroma_plugin.handle import Handle
-from chroma_plugin.procedure import Procedure, Room
+from chroma_plugin.operations import pushdown
+from chroma_plugin.operations.handle import Handle
+from chroma_plugin.operations.procedure import Procedure, Room
+from chroma_plugin.operations.results import GetResult, QueryResult, get_result, no_hits, query_result
 from chroma_plugin.requests.reads import GetRequest, QueryRequest
-from chroma_plugin.results import GetResult, QueryResult, get_result, no_hits, query_result
-from chroma_plugin.types import Hits, Matrix
+from chroma_plugin.types import Hits, Matrix, concatenate
 
 
 def get(handle: Handle, request: GetRequest) -> GetResult:
     _refuse_data_without_loader(handle, request.include)
     with handle.reading() as store:
         batches = list(pushdown.scan(store, request.scan))
-    return get_result(fallback.concatenate(batches), request.include, handle.loader)
+    return get_result(concatenate(batches), request.include, handle.loader)
 
 
 def count(handle: Handle, where: Expr | None) -> int:

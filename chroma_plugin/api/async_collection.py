@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from chroma_plugin import notices, reading, requests, writing
-from chroma_plugin.collection import Collection
-from chroma_plugin.collection_base import CollectionBase
-from chroma_plugin.handle import Handle
-from chroma_plugin.info import Info
+from chroma_plugin import requests
+from chroma_plugin.api import notices
+from chroma_plugin.api.collection import Collection
+from chroma_plugin.api.collection_base import CollectionBase
+from chroma_plugin.api.info import Info
+from chroma_plugin.operations import reading, writing
+from chroma_plugin.operations.handle import Handle
+from chroma_plugin.operations.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
+from chroma_plugin.operations.rooms import Rooms
 from chroma_plugin.requests.writes import MetadataMode, OnConflict
-from chroma_plugin.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
-from chroma_plugin.rooms import Rooms
 
 
 class AsyncCollection(CollectionBase):
@@ -147,10 +149,6 @@ class AsyncCollection(CollectionBase):
     async def create_index(self) -> None:
         """See `Collection.create_index`."""
         await self._rooms.call(self._optimize)
-
-    async def compact(self) -> None:
-        """See `Collection.compact`."""
-        await self._rooms.call(self._compact)
 
     async def info(self) -> Info:
         """See `Collection.info`."""

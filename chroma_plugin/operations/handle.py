@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chroma_plugin.backend import CollectionStore
-from chroma_plugin.connection import Connection
 from chroma_plugin.errors import EmbeddingFunctionError, InvalidArgumentError
-from chroma_plugin.open_collection import OpenCollection
+from chroma_plugin.operations.results import DataLoader
 from chroma_plugin.requests.shown import kind
-from chroma_plugin.results import DataLoader
+from chroma_plugin.sessions.connection import Connection
+from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.types import Matrix
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+from chroma_plugin.operations.results import AddReport
 from chroma_plugin.requests.many import examples
-from chroma_plugin.results import AddReport
 
 
 class ExistingIDsWarning(UserWarning):

@@ -14,8 +14,8 @@ from itertools import islice
 from chroma_plugin import fallback
 from chroma_plugin.backend import CollectionStore, Pushdown
 from chroma_plugin.filters.ast import Expr, conjunction, conjuncts
-from chroma_plugin.sorting import fields_to_sort, sorted_records
-from chroma_plugin.types import NO_FIELDS, Field, Hits, Records, Scan, Search
+from chroma_plugin.operations.sorting import fields_to_sort, sorted_records
+from chroma_plugin.types import NO_FIELDS, Field, Hits, Records, Scan, Search, concatenate
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _finished(store: CollectionStore, request: Scan, parts: Split, sorts: bool) 
     )
     batches = _checked(store.scan(wider), parts.checked)
     if sorts:
-        batches = iter((sorted_records(fallback.concatenate(list(batches)), request.order),))
+        batches = iter((sorted_records(concatenate(list(batches)), request.order),))
     return (batch.only(request.fields) for batch in _page(batches, request.offset, request.limit))
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chroma_plugin.admin import TenantsAndDatabases
-from chroma_plugin.client import Client
+from chroma_plugin.api.admin import TenantsAndDatabases
+from chroma_plugin.api.client import Client
 from chroma_plugin.config import Settings
-from chroma_plugin.connection import Connection
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.sessions.connection import Connection
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chroma_plugin import fallback, merging, pushdown
 from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import IDAlreadyExistsError, InvalidArgumentError
-from chroma_plugin.handle import Handle
-from chroma_plugin.merging import Vectors
-from chroma_plugin.procedure import Procedure, Room
+from chroma_plugin.operations import merging, pushdown
+from chroma_plugin.operations.handle import Handle
+from chroma_plugin.operations.merging import Vectors
+from chroma_plugin.operations.procedure import Procedure, Room
+from chroma_plugin.operations.results import AddReport, DeleteResult, UpdateReport, UpsertReport
 from chroma_plugin.requests.many import examples
 from chroma_plugin.requests.writes import AddRequest, DeleteRequest, UpdateRequest, UpsertRequest, Write
-from chroma_plugin.results import AddReport, DeleteResult, UpdateReport, UpsertReport
-from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Records, Scan
+from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Records, Scan, concatenate
 
 
 def add(handle: Handle, prepare: Callable[[], AddRequest]) -> Procedure[AddReport]:
@@ -104,7 +104,7 @@ def _upsert(handle: Handle, request: UpsertRequest, vectors: Vectors) -> UpsertR
             batches.append(merging.upserted(current, given, vectors, replace_metadata=replaces))
         if new.ids:
             batches.append(merging.fresh(new, vectors, keep_none=request.metadata_mode == "replace"))
-        _put(handle, store, fallback.concatenate(batches))
+        _put(handle, store, concatenate(batches))
     return UpsertReport(new.ids, current.ids)
 
 
@@ -195,7 +195,7 @@ def _known(store: CollectionStore, ids: Sequence[str]) -> set[str]:
 
 
 def _stored(store: CollectionStore, ids: Sequence[str], fields: frozenset[Field]) -> Records:
-    return fallback.concatenate(list(store.scan(Scan(ids=ids, fields=fields))))
+    return concatenate(list(store.scan(Scan(ids=ids, fields=fields))))
 
 
 def _without(write: Write, ids: set[str]) -> Write:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from chroma_plugin.admin import Database, Tenant
-from chroma_plugin.async_collection import AsyncCollection
-from chroma_plugin.client import Client, UserIdentity
-from chroma_plugin.clients import server_settings
-from chroma_plugin.collection import Collection
+from chroma_plugin.api.admin import Database, Tenant
+from chroma_plugin.api.async_collection import AsyncCollection
+from chroma_plugin.api.client import Client, UserIdentity
+from chroma_plugin.api.collection import Collection
+from chroma_plugin.api.embedding_choice import DEFAULT
+from chroma_plugin.api.factories import server_settings
+from chroma_plugin.api.info import Info
 from chroma_plugin.config import Settings
-from chroma_plugin.embedding_choice import DEFAULT
-from chroma_plugin.info import Info
-from chroma_plugin.results import DataLoader
-from chroma_plugin.rooms import Rooms
+from chroma_plugin.operations.results import DataLoader
+from chroma_plugin.operations.rooms import Rooms
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from chroma_plugin.parquet import OnConflict, TransferReport
     from chroma_plugin.plugins import PluginManager
 
 _P = ParamSpec("_P")
@@ -144,6 +145,16 @@ class AsyncClient:
     async def compact(self) -> None:
         """See `Client.compact`."""
         await self._call(Client.compact)
+
+    async def export(
+        self, directory: str | Path, *, names: Iterable[str] | None = None, overwrite: bool = False
+    ) -> TransferReport:
+        """See `Client.export`."""
+        return await self._call(Client.export, directory, names=names, overwrite=overwrite)
+
+    async def import_(self, directory: str | Path, *, on_conflict: OnConflict = "error") -> TransferReport:
+        """See `Client.import_`."""
+        return await self._call(Client.import_, directory, on_conflict=on_conflict)
 
     async def get_settings(self) -> Settings:
         """See `Client.get_settings`."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from chroma_plugin.backend import Backend
 from chroma_plugin.errors import ChromaError, ClosedError, NotFoundError
-from chroma_plugin.open_collection import OpenCollection
+from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.types import CollectionInfo
 
 

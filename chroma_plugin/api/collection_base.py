@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any, NoReturn
 from uuid import UUID
 
-from chroma_plugin import configuration as configurations
-from chroma_plugin import notices
+from chroma_plugin.api import notices
+from chroma_plugin.api.info import Info
 from chroma_plugin.errors import UnsupportedError
-from chroma_plugin.handle import Handle
-from chroma_plugin.info import Info
+from chroma_plugin.operations.handle import Handle
+from chroma_plugin.operations.results import AddReport, copied
+from chroma_plugin.requests import configuration as configurations
 from chroma_plugin.requests.metadata import collection_metadata
 from chroma_plugin.requests.names import collection_name
-from chroma_plugin.results import AddReport, copied
 from chroma_plugin.types import CollectionInfo
 
 
@@ -147,12 +147,8 @@ class CollectionBase:
             return facts(self._info, store.count(), store.stats())
 
     def _optimize(self) -> None:
-        with self._handle.writing() as store:
+        with self._handle.reading() as store:  # it keeps out of the way of writers itself
             store.optimize()
-
-    def _compact(self) -> None:
-        with self._handle.writing() as store:
-            store.compact()
 
     def _adapt(self, name: str, options: Mapping[str, Any]) -> Any:
         from chroma_plugin.plugins import load

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
-from chroma_plugin import configuration as configurations
-from chroma_plugin.admin import TenantsAndDatabases
-from chroma_plugin.collection import Collection
+from chroma_plugin.api.admin import TenantsAndDatabases
+from chroma_plugin.api.collection import Collection
+from chroma_plugin.api.embedding_choice import DEFAULT, for_existing, for_new
+from chroma_plugin.api.info import Info
 from chroma_plugin.config import Settings
-from chroma_plugin.connection import Connection
-from chroma_plugin.embedding_choice import DEFAULT, for_existing, for_new
 from chroma_plugin.errors import AuthorizationError, InvalidArgumentError, NotFoundError, UnsupportedError
-from chroma_plugin.handle import Handle
-from chroma_plugin.info import Info
-from chroma_plugin.open_collection import OpenCollection
+from chroma_plugin.operations.handle import Handle
+from chroma_plugin.operations.results import DataLoader
+from chroma_plugin.requests import configuration as configurations
 from chroma_plugin.requests import names, paging
 from chroma_plugin.requests.metadata import collection_metadata
 from chroma_plugin.requests.shown import kind
-from chroma_plugin.results import DataLoader
+from chroma_plugin.sessions.connection import Connection
+from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo
 from chroma_plugin.version import __version__
 
 if TYPE_CHECKING:
     from chroma_plugin.embedding_functions import EmbeddingFunction
+    from chroma_plugin.parquet import OnConflict, TransferReport
     from chroma_plugin.plugins import PluginManager
 
 MAX_BATCH_SIZE: Final = 2**31 - 1
@@ -196,9 +197,34 @@ class Client(TenantsAndDatabases):
         )
 
     def compact(self) -> None:
-        """`Collection.compact` for each collection of this database."""
-        for collection in self.list_collections():
-            collection.compact()
+        """Give back the space of deleted records and collections, in memory and on disk; their text is gone then.
+
+        A store on disk also does so by itself, when it is closed and most of a large file is empty.
+        """
+        self._session.backend.compact()
+
+    def export(
+        self, directory: str | Path, *, names: Iterable[str] | None = None, overwrite: bool = False
+    ) -> TransferReport:
+        """Write this database's collections, or those with the given names, to Parquet files in a directory.
+
+        Raises NotFoundError for an unknown name, StorageError when the directory holds an export already.
+        """
+        from chroma_plugin.parquet import export_collections
+
+        return export_collections(self, directory, names=names, overwrite=overwrite)
+
+    def import_(self, directory: str | Path, *, on_conflict: OnConflict = "error") -> TransferReport:
+        """Read an export, or a directory of Chroma 0.3.x, into this database: everything is checked first.
+
+        ``on_conflict`` decides about names that are taken: ``"error"`` refuses all, ``"skip"`` leaves those
+        collections as they are, ``"merge"`` replaces records with the same id.
+
+        Raises UniqueConstraintError for taken names, CorruptionError or InvalidArgumentError for what can't be read.
+        """
+        from chroma_plugin.parquet import import_collections
+
+        return import_collections(self, directory, on_conflict=on_conflict)
 
     def get_settings(self) -> Settings:
         return self._settings
