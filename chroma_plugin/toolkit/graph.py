@@ -11,7 +11,9 @@ World graphs", 2016.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +33,10 @@ _SLICE: Final = 1000
 """Vectors added between two looks at whether to stop: some 0.2 s of work."""
 
 
+class ExactSearchWarning(UserWarning):
+    """A graph would be worth having, and hnswlib is not installed."""
+
+
 @dataclass(frozen=True, slots=True)
 class GraphSettings:
     """How to build and search, by Chroma's names."""
@@ -43,9 +49,23 @@ class GraphSettings:
     """0: as many as the machine has cores."""
 
 
-def available() -> bool:
+def installed() -> bool:
     """Whether hnswlib is installed."""
     return importlib.util.find_spec("hnswlib") is not None
+
+
+@functools.cache
+def available() -> bool:
+    """Whether there can be graphs. Asked when one is wanted: if hnswlib is missing then, a warning says so, once."""
+    found = installed()
+    if not found:
+        warnings.warn(
+            "hnswlib is not installed: searches in large collections are exact and take longer. It needs a C++ "
+            "compiler: pip install 'chroma-plugin[hnsw]'",
+            category=ExactSearchWarning,
+            stacklevel=2,
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

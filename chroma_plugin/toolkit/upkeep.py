@@ -167,7 +167,7 @@ class Upkeep:
         view = self._store.view
         return {
             "index": "hnsw" if view.graphs else "exact",
-            "hnswlib": graphs.available(),
+            "hnswlib": graphs.installed(),
             "indexed": int(np.count_nonzero(view.alive[: view.covered])),
             "unindexed": len(view.loose()),
             "memory_bytes": view.table.nbytes,

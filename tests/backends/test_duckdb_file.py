@@ -292,7 +292,7 @@ def test_space_comes_back_by_itself(tmp_path: Path) -> None:
     backend.close()
 
 
-@pytest.mark.skipif(not graph.available(), reason="hnswlib is not installed")
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 class TestIndexFiles:
     """Graphs are kept between two openings, and thrown away when anything about them is doubtful."""
 

@@ -51,7 +51,7 @@ def test_without_a_graph_every_search_is_exact(make_store: MakeStore, space: str
     assert found(store, queries, 10, space, where) == [brute_force(store, query, 10, space, where) for query in queries]
 
 
-@pytest.mark.skipif(not graph.available(), reason="hnswlib is not installed")
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("where", WHERES)
 def test_with_a_graph_recall_is_high_and_no_hit_is_missing(make_store: MakeStore, space: str, where: object) -> None:
@@ -73,7 +73,7 @@ def test_with_a_graph_recall_is_high_and_no_hit_is_missing(make_store: MakeStore
     assert found(store, queries, 10, space, where, exact=True) == expected
 
 
-@pytest.mark.skipif(not graph.available(), reason="hnswlib is not installed")
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 def test_own_vectors_are_found_after_churn(make_store: MakeStore) -> None:
     """Five rounds of replacing half the vectors, with index and compaction: each record is nearest to itself."""
     store = make_store()

@@ -81,7 +81,7 @@ def test_reads_beside_writes_are_whole(make_store: Callable[..., LocalStore]) ->
     assert torn == []
 
 
-@pytest.mark.skipif(not graph.available(), reason="hnswlib is not installed")
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 def test_a_graph_is_built_beside_the_writes(make_store: Callable[..., LocalStore], background: Background) -> None:
     """A bulk load is indexed without being asked; dead rows are dropped without being asked."""
     store = make_store()
