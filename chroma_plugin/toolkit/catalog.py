@@ -38,6 +38,7 @@ class Catalog:
         self._lock = threading.RLock()
         self._databases: dict[str, list[str]] = {DEFAULT_TENANT: [DEFAULT_DATABASE]}
         self._collections: dict[UUID, CollectionInfo] = {}
+        self._id_of: dict[tuple[str, str, str], UUID] = {}
 
     def load(
         self, tenants: Iterable[str], databases: Iterable[tuple[str, str]], collections: Iterable[CollectionInfo]
@@ -47,6 +48,7 @@ class Catalog:
         for tenant, name in databases:
             self._databases[tenant].append(name)
         self._collections = {info.id: info for info in collections}
+        self._id_of = {_place(info): info.id for info in self._collections.values()}
 
     # -- tenants and databases ---------------------------------------------------------------------------------------
 
@@ -79,35 +81,41 @@ class Catalog:
             self._journal.drop_database(tenant, name, gone)
             self._databases[tenant].remove(name)
             for info in gone:
-                del self._collections[info.id]
+                self._forget(info)
             return gone
 
     # -- collections -------------------------------------------------------------------------------------------------
 
     def collections(self, tenant: str, database: str) -> list[CollectionInfo]:
         with self._lock:
-            if database not in self.databases(tenant):
-                raise NotFoundError(f"Database {database!r} does not exist in tenant {tenant!r}.")
+            self._check_database(tenant, database)
             return [info for info in self._collections.values() if (info.tenant, info.database) == (tenant, database)]
+
+    def find(self, name: str, tenant: str, database: str) -> CollectionInfo | None:
+        with self._lock:
+            self._check_database(tenant, database)
+            id = self._id_of.get((tenant, database, name))
+            return None if id is None else self._collections[id]
 
     def create_collection(self, info: CollectionInfo) -> None:
         with self._lock:
             self._check_name(info)
             self._journal.add_collection(info)
-            self._collections[info.id] = info
+            self._keep(info)
 
     def update_collection(self, info: CollectionInfo) -> None:
         with self._lock:
-            self.known(info)
+            before = self.known(info)
             self._check_name(info)
             self._journal.change_collection(info)
-            self._collections[info.id] = info
+            del self._id_of[_place(before)]
+            self._keep(info)
 
     def drop_collection(self, info: CollectionInfo) -> None:
         with self._lock:
-            self.known(info)
+            before = self.known(info)
             self._journal.drop_collection(info)
-            del self._collections[info.id]
+            self._forget(before)
 
     def known(self, info: CollectionInfo) -> CollectionInfo:
         """What the catalog has under that id."""
@@ -123,10 +131,26 @@ class Catalog:
             self.load([DEFAULT_TENANT], [(DEFAULT_TENANT, DEFAULT_DATABASE)], [])
             return gone
 
+    def _keep(self, info: CollectionInfo) -> None:
+        self._collections[info.id] = info
+        self._id_of[_place(info)] = info.id
+
+    def _forget(self, info: CollectionInfo) -> None:
+        del self._collections[info.id]
+        del self._id_of[_place(info)]
+
     def _check_name(self, info: CollectionInfo) -> None:
-        for other in self.collections(info.tenant, info.database):
-            if other.name == info.name and other.id != info.id:
-                raise UniqueConstraintError(f"Collection {info.name!r} already exists.")
+        other = self.find(info.name, info.tenant, info.database)
+        if other is not None and other.id != info.id:
+            raise UniqueConstraintError(f"Collection {info.name!r} already exists.")
+
+    def _check_database(self, tenant: str, database: str) -> None:
+        if database not in self.databases(tenant):
+            raise NotFoundError(f"Database {database!r} does not exist in tenant {tenant!r}.")
+
+
+def _place(info: CollectionInfo) -> tuple[str, str, str]:
+    return info.tenant, info.database, info.name
 
 
 class NoCatalogJournal:

@@ -29,6 +29,9 @@ class LocalBackend(Backend):
     def list_collections(self, tenant: str, database: str) -> Sequence[CollectionInfo]:
         return self._catalog.collections(tenant, database)
 
+    def get_collection(self, name: str, tenant: str, database: str) -> CollectionInfo | None:
+        return self._catalog.find(name, tenant, database)
+
     def create_collection(self, info: CollectionInfo) -> None:
         self._catalog.create_collection(info)
 
