@@ -7,7 +7,7 @@ Embedding functions run before the lock is taken; what the write depends on is t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import IDAlreadyExistsError, InvalidArgumentError
@@ -19,6 +19,8 @@ from chroma_plugin.operations.results import AddReport, DeleteResult, UpdateRepo
 from chroma_plugin.requests.many import examples
 from chroma_plugin.requests.writes import AddRequest, DeleteRequest, UpdateRequest, UpsertRequest, Write
 from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Records, Scan, concatenate
+
+_T = TypeVar("_T")
 
 
 def add(handle: Handle, prepare: Callable[[], AddRequest]) -> Procedure[AddReport]:
@@ -37,17 +39,25 @@ def add(handle: Handle, prepare: Callable[[], AddRequest]) -> Procedure[AddRepor
 def _add(handle: Handle, request: AddRequest, given: Records, vectors: Vectors) -> AddReport:
     """The write of `add`; ``given`` is without the ids that were known before embedding."""
     ids = request.write.records.ids
+    if not given.ids:
+        return AddReport([], ids, [])
+    records = merging.fresh(given, vectors, keep_none=True)
     with handle.writing() as store:
+        if request.on_conflict == "ignore":
+            # The store decides what is known, so that nothing that came in meanwhile is replaced.
+            late = set(_write(handle, store.insert, store, records))
+            added = [id for id in given.ids if id not in late]
+            return AddReport(added, _others(ids, added), [])
         known = _known(store, ids)
         if request.on_conflict == "error":
             _refuse_known(handle, known, ids)
-        if request.on_conflict == "ignore":
-            given = _only(given, [id for id in given.ids if id not in known])
-        if given.ids:
-            _put(handle, store, merging.fresh(given, vectors, keep_none=True))
-    present = [id for id in ids if id in known]
-    added = [id for id in given.ids if id not in known]
-    return AddReport(added, [], present) if request.on_conflict == "replace" else AddReport(added, present, [])
+        _write(handle, store.put, store, records)
+    return AddReport([id for id in ids if id not in known], [], [id for id in ids if id in known])
+
+
+def _others(ids: Sequence[str], done: Sequence[str]) -> list[str]:
+    handled = set(done)
+    return [id for id in ids if id not in handled]
 
 
 def update(handle: Handle, prepare: Callable[[], UpdateRequest]) -> Procedure[UpdateReport]:
@@ -58,8 +68,7 @@ def update(handle: Handle, prepare: Callable[[], UpdateRequest]) -> Procedure[Up
     write = _with(request.write, known)
     vectors = yield from _vectors(handle, write)
     updated = _update(handle, write.records, vectors) if known else []
-    done = set(updated)
-    return UpdateReport(updated, [id for id in ids if id not in done])
+    return UpdateReport(updated, _others(ids, updated))
 
 
 def _update(handle: Handle, given: Records, vectors: Vectors) -> Sequence[str]:
@@ -104,7 +113,7 @@ def _upsert(handle: Handle, request: UpsertRequest, vectors: Vectors) -> UpsertR
             batches.append(merging.upserted(current, given, vectors, replace_metadata=replaces))
         if new.ids:
             batches.append(merging.fresh(new, vectors, keep_none=request.metadata_mode == "replace"))
-        _put(handle, store, concatenate(batches))
+        _write(handle, store.put, store, concatenate(batches))
     return UpsertReport(new.ids, current.ids)
 
 
@@ -118,11 +127,13 @@ def delete(handle: Handle, request: DeleteRequest) -> DeleteResult:
         return {"deleted": store.delete(ids) if ids else 0}
 
 
-def _put(handle: Handle, store: CollectionStore, records: Records) -> None:
+def _write(handle: Handle, write: Callable[[Records], _T], store: CollectionStore, records: Records) -> _T:
+    """Put or insert whole records, the first of which fix the collection's dimension."""
     assert records.embeddings is not None
     handle.opened.check_dimension(store, records.embeddings)
-    store.put(records)
+    outcome = write(records)
     handle.opened.keep_dimension(records.embeddings)
+    return outcome
 
 
 def _vectors(handle: Handle, write: Write) -> Procedure[Vectors]:
