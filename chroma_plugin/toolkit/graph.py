@@ -84,13 +84,19 @@ class Graph:
     def __len__(self) -> int:
         return len(self.stamps)
 
-    def search(self, queries: Matrix, k: int, settings: GraphSettings) -> npt.NDArray[np.intp]:
-        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone."""
+    def search(self, queries: Matrix, k: int, settings: GraphSettings) -> npt.NDArray[np.intp] | None:
+        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone; None when the graph
+        reaches fewer than k.
+        """
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
         threads = 1 if len(queries) == 1 else settings.num_threads or -1
         points = _points(queries, settings.metric, None)
-        labels, _ = self.index.knn_query(points, k=min(k, len(self)), num_threads=threads)
+        try:
+            labels, _ = self.index.knn_query(points, k=min(k, len(self)), num_threads=threads)
+        except RuntimeError:
+            # Among many equal vectors parts of a graph may be cut off from each other.
+            return None
         rows: npt.NDArray[np.intp] = self.rows[labels.astype(np.intp)]
         return rows
 

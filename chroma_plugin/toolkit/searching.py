@@ -76,7 +76,10 @@ class Nearest:
         # Of a graph's labels only some are alive and qualify: ask for so many more that k of them should be left.
         labels = sum(len(graph) for graph in view.graphs)
         wanted = int(self.k * labels / max(covered, 1) * 1.2) + 8
-        answers = [graph.search(queries, wanted, self.settings) for graph in view.graphs]
+        asked = [graph.search(queries, wanted, self.settings) for graph in view.graphs]
+        answers = [answer for answer in asked if answer is not None]
+        if len(answers) < len(asked):
+            return self._measure_all(queries, None)
         found: list[Found] = []
         for number, (query, loose) in enumerate(zip(queries, self._near_loose(queries), strict=True)):
             near = np.concatenate([answer[number] for answer in answers])

@@ -92,6 +92,19 @@ def test_own_vectors_are_found_after_churn(make_store: MakeStore) -> None:
     assert sum(answer == [id] for answer, id in zip(answers, batch.ids, strict=True)) >= 0.998 * 2000
 
 
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
+@pytest.mark.parametrize("space", SPACES)
+def test_equal_vectors_do_not_hide_each_other(make_store: MakeStore, space: str) -> None:
+    """Thousands of copies of few vectors make a graph of separate parts; k hits come back all the same."""
+    store = make_store(space)
+    store.put(records(np.repeat(clustered(4), 800, axis=0)))
+    store.optimize()
+    assert store.stats()["index"] == "hnsw"
+
+    for hits in found(store, clustered(4), 300, space):
+        assert len(hits) == 300
+
+
 def test_ties_come_in_the_order_of_insertion(make_store: MakeStore) -> None:
     """Equal distances are ordered by when the records were first inserted, replaced ones included."""
     store = make_store("cosine")
