@@ -72,7 +72,21 @@ def _collection(collection: Collection) -> Finding:
         faults.append(f"count() says {counted}, {read} could be read")
     if faults:
         return Finding(f"collection {collection.name}", Health.WRONG, "; ".join(faults))
-    return Finding(f"collection {collection.name}", Health.OK, f"{read} record(s), all read")
+    return Finding(f"collection {collection.name}", Health.OK, f"{read} record(s), all read; {_index(collection)}")
+
+
+def _index(collection: Collection) -> str:
+    """The state of the search index, as the store tells it."""
+    facts = collection.info()["store"]
+    if not facts.get("index"):
+        return "the store says nothing of an index"
+    state = f"index {facts['index']}, {facts.get('indexed', 0)} record(s) in it"
+    damaged = facts.get("damaged_indexes", 0)
+    return (
+        f"{state}; {damaged} index file(s) damaged, to be built again when the store is next written to"
+        if damaged
+        else state
+    )
 
 
 def _read_all(collection: Collection) -> tuple[int, list[str]]:

@@ -43,6 +43,8 @@ class Upkeep:
         self._background = background
         self._tending = threading.RLock()
         self._closed = False
+        self._loaded = False
+        self._damaged = 0
 
     # -- deciding ----------------------------------------------------------------------------------------------------
 
@@ -113,8 +115,12 @@ class Upkeep:
         return max((graphs.last_stamp(path) for path in self._files("*.json")), default=-1)
 
     def open(self) -> None:
-        """Load in the background what was saved, then look whether something is to be done."""
-        self._background.submit(self._load if self._files() and graphs.available() else self.look)
+        """Load in the background what was saved, then see whether something is to be done."""
+        self._background.submit(self._open)
+
+    def _open(self) -> None:
+        self._load()
+        self.look()
 
     def _files(self, pattern: str = "*") -> list[Path]:
         if self._directory is None or not self._directory.is_dir():
@@ -123,6 +129,11 @@ class Upkeep:
 
     def _load(self) -> None:
         with self._tending:
+            if self._loaded:
+                return
+            self._loaded = True
+            if not self._files() or not graphs.available():
+                return
             table = self._store.view.table
             stamps = table.stamps[: self._store.view.length]
             names = [path.with_suffix("") for path in self._files("*.json")]
@@ -133,8 +144,8 @@ class Upkeep:
                 covered[graph.rows[graph.rows >= 0]] = True
             # Rows stand in the order they were written, so that what the graphs don't know is at the end.
             self._publish(tuple(found), len(stamps) if covered.all() else int(np.argmin(covered)))
+            self._damaged = len(names) - len(found)
             self._forget_files_but(found)
-        self.look()
 
     def _save(self, graph: Graph) -> None:
         if self._directory is not None and self._writable:
@@ -164,12 +175,14 @@ class Upkeep:
     # -- the rest ----------------------------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
+        self._load()
         view = self._store.view
         return {
             "index": "hnsw" if view.graphs else "exact",
             "hnswlib": graphs.installed(),
             "indexed": int(np.count_nonzero(view.alive[: view.covered])),
             "unindexed": len(view.loose()),
+            "damaged_indexes": self._damaged,
             "memory_bytes": view.table.nbytes,
         }
 

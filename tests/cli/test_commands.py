@@ -93,7 +93,7 @@ def test_doctor_finds_a_sound_store_sound(run: Run, store: Path) -> None:
     result = run("doctor", store, "--json")
     found = findings(result)
     assert result.exit_code == 0, result.output
-    assert found["collection pets"]["detail"] == "20 record(s), all read"
+    assert found["collection pets"]["detail"] == "20 record(s), all read; index exact, 0 record(s) in it"
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
 
 
