@@ -17,7 +17,9 @@ from chroma_plugin_duckdb.file import Cursor, File
 from chroma_plugin_duckdb.schema import records_table
 
 _AT_ONCE: Final = 20_000
-"""Rows that go to or come from DuckDB in one statement: some 30 MB at 384 dimensions."""
+"""Rows that go to DuckDB in one statement: some 30 MB at 384 dimensions."""
+_READ_AT_ONCE: Final = 4_096
+"""Rows that come from it: few enough that what is left behind can be used again for the next."""
 
 _FEW: Final = 4
 """Up to here an INSERT per row is quicker than handing DuckDB arrays: 0.9 ms for one row against 1.6."""
@@ -31,15 +33,19 @@ class DuckDBRecords:
         self._table = records_table(number)
         self._graph_directory = graph_directory
 
+    def count(self) -> int:
+        with self._file.reading() as cursor:
+            return int(cursor.execute(f"SELECT count(*) FROM {self._table}")[0][0])
+
     def load(self, dimension: int) -> Iterator[Rows]:
         with self._file.reading() as cursor:
             last = cursor.execute(f"SELECT coalesce(max(rowid), -1) FROM {self._table}")[0][0]
             # In the order in which they were written: what came last is what an index file may not know yet.
-            for start in range(0, last + 1, _AT_ONCE):
+            for start in range(0, last + 1, _READ_AT_ONCE):
                 found = cursor.arrays(
                     "SELECT place, stamp, id, document, metadata, uri, embedding "
                     f"FROM {self._table} WHERE rowid >= ? AND rowid < ? ORDER BY rowid",
-                    [start, start + _AT_ONCE],
+                    [start, start + _READ_AT_ONCE],
                 )
                 yield Rows(
                     ids=found["id"].tolist(),

@@ -24,8 +24,11 @@ class Patch:
 class Journal(Protocol):
     """The truth of one collection. Each change is all or nothing, and on disk when the call returns."""
 
+    def count(self) -> int:
+        """How many rows `load` gives."""
+
     def load(self, dimension: int) -> Iterator[Rows]:
-        """All rows, in batches, in any order."""
+        """All rows, in batches, best in the order in which they were written."""
 
     def write(self, removed: Numbers, added: Rows) -> None:
         """Remove the records at those places, then add those; the two may share places."""
@@ -45,6 +48,9 @@ class Journal(Protocol):
 
 class NoJournal:
     """Nothing is kept: the collection lives in memory."""
+
+    def count(self) -> int:
+        return 0
 
     def load(self, dimension: int) -> Iterator[Rows]:
         return iter(())

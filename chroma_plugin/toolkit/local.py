@@ -44,6 +44,7 @@ class LocalStore(CollectionStore):
     def _load(self) -> int:
         """Read all records; the greatest number that any of them uses."""
         table = self._table
+        table.reserve(self._journal.count())
         for rows in self._journal.load(table.dimension):
             table.append(rows)
         return max(int(numbers[:].max(initial=-1)) for numbers in (table.stamps, table.places))
