@@ -135,6 +135,9 @@ class Backend(ABC):
     persistent: ClassVar[bool] = False
     """What a call acknowledged is there when a new process opens the same place."""
 
+    native_async: ClassVar[bool] = False
+    """Its stores wait with `chroma_plugin.waiting` when they run on an event loop, so that no thread is needed."""
+
     # -- abstract ----------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -142,8 +145,11 @@ class Backend(ABC):
         """The collections of one database, in the order of their creation."""
 
     @abstractmethod
-    def create_collection(self, info: CollectionInfo) -> None:
-        """Add an empty collection. Raises UniqueConstraintError when the database has one of that name."""
+    def create_collection(self, info: CollectionInfo) -> CollectionInfo | None:
+        """Add an empty collection. Raises UniqueConstraintError when the database has one of that name.
+
+        Returns None when it was kept as given; else what was kept: a foreign server chooses the id itself.
+        """
 
     @abstractmethod
     def update_collection(self, info: CollectionInfo) -> None:
@@ -178,6 +184,14 @@ class Backend(ABC):
     def list_tenants(self) -> Sequence[str]:
         """All tenants. Default: the one that is always there."""
         return [DEFAULT_TENANT]
+
+    def has_tenant(self, name: str) -> bool:
+        """Whether there is a tenant of that name."""
+        return name in self.list_tenants()
+
+    def has_database(self, tenant: str, name: str) -> bool:
+        """Whether a tenant has a database of that name. Raises NotFoundError for an unknown tenant."""
+        return name in self.list_databases(tenant)
 
     def create_tenant(self, name: str) -> None:
         """Raises UniqueConstraintError when it exists. Default: this backend knows one tenant."""

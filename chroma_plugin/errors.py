@@ -14,6 +14,7 @@
     ├── IDAlreadyExistsError            (ValueError)              add(on_conflict="error") met a known id
     ├── AuthorizationError              (PermissionError)         refused by the settings or by a server
     │   └── ChromaAuthError
+    ├── UnreachableError                (ConnectionError, ValueError)  a server does not answer
     ├── UnsupportedError                (NotImplementedError)     this backend or this release can't
     ├── ClosedError                     (RuntimeError)            the client or the collection is closed
     ├── MissingDependencyError          (ValueError)              an optional package is not installed
@@ -139,6 +140,15 @@ class ChromaAuthError(AuthorizationError):
     @classmethod
     def name(cls) -> str:
         return "AuthError"
+
+
+class UnreachableError(ChromaError, ConnectionError, ValueError):
+    """A server can't be reached, or what answers is no Chroma server; the message says which.
+
+    It is a ValueError, too, because Chroma's own client raises that one.
+    """
+
+    status = 503
 
 
 class UnsupportedError(ChromaError, NotImplementedError):

@@ -4,5 +4,12 @@ from __future__ import annotations
 
 import os
 
+from hypothesis import settings
+
 # Before numpy is imported: with several workers on few cores, BLAS threads that wait for each other cost seconds.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Where a change is judged, the same examples every time; elsewhere new ones, to find what nobody thought of.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")

@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[1]
 # From the ground up. A part may import its own modules and everything on a floor below its own.
 FLOORS = [
     {"version", "errors"},
-    {"wording", "filters.ast"},
+    {"wording", "filters.ast", "greenlets"},
     {"filters"},
     {"types"},
-    {"coerce", "distances"},
+    {"coerce", "distances", "waiting"},
     {"fallback"},
     {"backend"},
     {"plugins"},
@@ -31,12 +31,19 @@ FLOORS = [
 ]
 FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 """The core must run without these: they are imported where they are used."""
-HEAVY = {"duckdb", "hnswlib", "tokenizers", "safetensors", "tqdm", "re2", "typer", "rich", "pytest", "hypothesis"}
+HEAVY = {"duckdb", "hnswlib", "tokenizers", "safetensors", "tqdm", "re2", "typer", "rich", "pytest", "hypothesis"} | {
+    "httpx",
+    "greenlet",
+    "starlette",
+    "uvicorn",
+}
 MAY_IMPORT = {
     "cli": {"typer", "rich"},
     "testing": {"pytest", "hypothesis"},
     "server": {"starlette", "uvicorn"},
+    "greenlets.py": {"greenlet"},
     "parquet": {"duckdb"},
+    "backends/chroma_plugin_rest": {"httpx"},
     "backends/chroma_plugin_duckdb": {"duckdb"},
 }
 

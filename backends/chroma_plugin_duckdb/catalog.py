@@ -85,7 +85,7 @@ class DuckDBCatalog:
 
     def clear(self) -> None:
         with self._file.transaction() as cursor:
-            for number in self._number_of.values():
+            for (number,) in cursor.execute("SELECT number FROM collections"):
                 cursor.execute(f"DROP TABLE {schema.records_table(number)}")
             for table in ("collections", "databases", "tenants"):
                 cursor.execute(f"DELETE FROM {table}")

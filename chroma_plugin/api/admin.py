@@ -42,7 +42,7 @@ class TenantsAndDatabases:
     def get_tenant(self, name: str) -> Tenant:
         """Raises NotFoundError when there is none of that name."""
         wanted = names.lookup_name(name, "tenant")
-        if wanted not in self._session.backend.list_tenants():
+        if not self._session.backend.has_tenant(wanted):
             raise NotFoundError(f"Tenant {wanted!r} does not exist.")
         return {"name": wanted}
 
@@ -53,7 +53,7 @@ class TenantsAndDatabases:
     def get_database(self, name: str, tenant: str = DEFAULT_TENANT) -> Database:
         """Raises NotFoundError when there is none of that name in the tenant."""
         wanted, owner = names.lookup_name(name, "database"), self.get_tenant(tenant)["name"]
-        if wanted not in self._session.backend.list_databases(owner):
+        if not self._session.backend.has_database(owner, wanted):
             raise NotFoundError(f"Database {wanted!r} does not exist in tenant {owner!r}.")
         return _database(wanted, owner)
 

@@ -236,6 +236,7 @@ class AsyncClient:
         with self._opening:
             if self._client is None:
                 self._client = self._open()
+                self._rooms.native = self._client._session.backend.native_async
             return self._client
 
     def _close(self) -> None:

@@ -19,7 +19,8 @@ from chroma_plugin.requests.writes import MetadataMode, OnConflict
 
 
 class AsyncCollection(CollectionBase):
-    """A collection whose calls do not block the event loop; storage and models run in threads of the client.
+    """A collection whose calls do not block the event loop: models and storage run in threads of the client, and a
+    server is waited for without one.
 
     A write that was begun is finished even when the task that awaits it is cancelled.
     """
@@ -40,7 +41,7 @@ class AsyncCollection(CollectionBase):
     ) -> AddReport:
         """See `Collection.add`."""
         prepare = partial(requests.add, ids, embeddings, metadatas, documents, images, uris, on_conflict)
-        return self._told(await self._rooms.run(writing.add(self._handle, prepare)), on_conflict)
+        return self._told(await self._rooms.run(writing.add(self._handle, prepare), to_its_end=True), on_conflict)
 
     async def get(
         self,
@@ -54,7 +55,7 @@ class AsyncCollection(CollectionBase):
     ) -> GetResult:
         """See `Collection.get`."""
         request = requests.get(ids, where, limit, offset, where_document, include, order_by)
-        return await self._rooms.call(reading.get, self._handle, request)
+        return await self._rooms.store(reading.get, self._handle, request)
 
     async def peek(self, limit: int = 5) -> GetResult:
         """See `Collection.peek`."""
@@ -64,7 +65,7 @@ class AsyncCollection(CollectionBase):
         self, where: Any = None, where_document: Mapping[str, Any] | None = None, read_level: Any = None
     ) -> int:
         """See `Collection.count`."""
-        return await self._rooms.call(reading.count, self._handle, requests.filter_of(where, where_document))
+        return await self._rooms.store(reading.count, self._handle, requests.filter_of(where, where_document))
 
     async def query(
         self,
@@ -108,7 +109,7 @@ class AsyncCollection(CollectionBase):
     ) -> UpdateReport:
         """See `Collection.update`."""
         prepare = partial(requests.update, ids, embeddings, metadatas, documents, images, uris)
-        return await self._rooms.run(writing.update(self._handle, prepare))
+        return await self._rooms.run(writing.update(self._handle, prepare), to_its_end=True)
 
     async def upsert(
         self,
@@ -122,7 +123,7 @@ class AsyncCollection(CollectionBase):
     ) -> UpsertReport:
         """See `Collection.upsert`."""
         prepare = partial(requests.upsert, ids, embeddings, metadatas, documents, images, uris, metadata_mode)
-        return await self._rooms.run(writing.upsert(self._handle, prepare))
+        return await self._rooms.run(writing.upsert(self._handle, prepare), to_its_end=True)
 
     async def delete(
         self,
@@ -135,7 +136,7 @@ class AsyncCollection(CollectionBase):
         request = requests.delete(ids, where, where_document, limit)
         if ids is None and request.where is None:
             notices.nothing_deleted(stacklevel=2)
-        return await self._rooms.call(writing.delete, self._handle, request)
+        return await self._rooms.store(writing.delete, self._handle, request, to_its_end=True)
 
     async def modify(
         self,

@@ -58,9 +58,10 @@ def HttpClient(
     *,
     plugins: PluginManager | None = None,
 ) -> Client:
-    """A client of a Chroma server, through the backend ``rest``.
+    """A client of a Chroma server, ours or another, through the backend ``rest``.
 
-    Raises MissingDependencyError while that backend is not installed.
+    ``host`` may be a whole URL; then it decides about port and TLS. Raises UnreachableError when nobody answers there
+    or it is no Chroma server, AuthorizationError when the token is refused.
     """
     return Client(server_settings(host, port, ssl, headers, settings), tenant, database, plugins=plugins)
 

@@ -64,6 +64,9 @@ def update(handle: Handle, prepare: Callable[[], UpdateRequest]) -> Procedure[Up
     request = prepare()
     ids = request.write.records.ids
     with handle.reading() as store:
+        if request.write.records.embeddings is not None:
+            # Wrong is wrong, also for an id that is not here.
+            handle.opened.check_dimension(store, request.write.records.embeddings)
         known = _known(store, ids) if ids else set()
     write = _with(request.write, known)
     vectors = yield from _vectors(handle, write)
@@ -103,6 +106,8 @@ def upsert(handle: Handle, prepare: Callable[[], UpsertRequest]) -> Procedure[Up
 def _upsert(handle: Handle, request: UpsertRequest, vectors: Vectors) -> UpsertReport:
     given = request.write.records
     with handle.writing() as store:
+        if vectors.matrix is not None:
+            handle.opened.check_dimension(store, vectors.matrix)
         current = _stored(store, given.ids, FIELDS)
         known = set(current.ids)
         new = _only(given, [id for id in given.ids if id not in known])

@@ -8,7 +8,7 @@ from typing import Final
 BUILTIN: Final[Mapping[str, str]] = {
     "memory": "chroma_plugin_memory",
     "duckdb": "chroma_plugin_duckdb",
-    "rest": "chroma_plugin.plugins.rest",
+    "rest": "chroma_plugin_rest",
     "embedding_functions": "chroma_plugin.embedding_functions.plugin",
 }
-"""Plug-in name to module. The wheel declares the first two as entry points as well; those are recognised by module."""
+"""Plug-in name to module. The wheel declares the backends as entry points as well; those are recognised by module."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Final
 from chroma_plugin.backend import Backend, CollectionStore
 from chroma_plugin.errors import ChromaError, InvalidDimensionError, NotFoundError
 from chroma_plugin.sessions.gate import Gate
+from chroma_plugin.sessions.turns import Turns
 from chroma_plugin.types import CollectionInfo, Field, Matrix, Scan
 
 _EMBEDDINGS: Final[frozenset[Field]] = frozenset(("embeddings",))
@@ -19,16 +19,21 @@ _EMBEDDINGS: Final[frozenset[Field]] = frozenset(("embeddings",))
 class OpenCollection:
     """The only way to a store: reads pass at any time, writes one after the other, nothing after it was closed."""
 
-    def __init__(self, backend: Backend, info: CollectionInfo, catalogue: threading.RLock) -> None:
+    def __init__(self, backend: Backend, info: CollectionInfo, catalogue: Turns) -> None:
         self.info = info
         self._backend = backend
         # The database's: taken last, around changes of what collections there are.
         self._catalogue = catalogue
         self._store: CollectionStore | None = None
-        self._opening = threading.Lock()
+        self._opening = Turns()
         # Whoever takes both takes the write lock before passing the gate.
-        self._write = threading.RLock()
+        self._write = Turns()
         self._gate = Gate()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its store is open: looking into it costs nothing more."""
+        return self._store is not None
 
     @contextmanager
     def reading(self) -> Iterator[CollectionStore]:
@@ -79,7 +84,7 @@ class OpenCollection:
             info = how(self.info)
             with self._catalogue:
                 self._backend.update_collection(info)
-            self.info = info
+                self.info = info
             if self._store is not None:
                 self._store.configure(info)
 
@@ -99,7 +104,7 @@ class OpenCollection:
 
     def gone(self) -> NotFoundError:
         """The error of every call after the collection was deleted."""
-        return NotFoundError(f"Collection {self.info.name!r} ({self.info.id}) was deleted.")
+        return NotFoundError(f"Collection {self.info.name!r} ({self.info.id}) does not exist any more: it was deleted.")
 
     def close(self, refusal: ChromaError) -> None:
         """Close the store once nobody uses it; from then on every call raises ``refusal``."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from uuid import UUID
 
 from chroma_plugin.backend import Backend
 from chroma_plugin.errors import ChromaError, ClosedError, NotFoundError
 from chroma_plugin.sessions.open_collection import OpenCollection
+from chroma_plugin.sessions.turns import Turns
 from chroma_plugin.types import CollectionInfo
 
 
@@ -21,7 +21,7 @@ class Session:
         """The backend's name, as registered."""
         self._collections: dict[UUID, OpenCollection] = {}
         # Held for short calls into the backend and never while waiting for a collection.
-        self._catalogue = threading.RLock()
+        self._catalogue = Turns()
 
     def collections(self, tenant: str, database: str) -> Sequence[OpenCollection]:
         """In the order of creation."""
@@ -44,8 +44,8 @@ class Session:
             existing = self.find(info.name, info.tenant, info.database) if or_find else None
             if existing is not None:
                 return existing, False
-            self.backend.create_collection(info)
-            return self._known(info), True
+            kept = self.backend.create_collection(info)
+            return self._known(kept or info), True
 
     def drop(self, name: str, tenant: str, database: str) -> None:
         """Raises NotFoundError when there is none of that name."""
@@ -80,7 +80,12 @@ class Session:
             self.backend.close()
 
     def _known(self, info: CollectionInfo) -> OpenCollection:
-        return self._collections.setdefault(info.id, OpenCollection(self.backend, info, self._catalogue))
+        """The open collection, with the facts of now: another client of a server may have changed them."""
+        known = self._collections.get(info.id)
+        if known is None:
+            known = self._collections[info.id] = OpenCollection(self.backend, info, self._catalogue)
+        known.info = info
+        return known
 
     def _forget(self, collection: OpenCollection) -> None:
         with self._catalogue:

@@ -166,10 +166,11 @@ class Collections(Bench):
         assert exactly(listed(engine)[0].metadata) == exactly(values)
 
     def test_reset_deletes_everything(self, engine: Backend) -> None:
-        """No collection is left, and the database can be used again."""
-        for name in ("first", "second"):
+        """No collection is left, and the database can be used again, also when some were deleted before."""
+        for name in ("first", "second", "third"):
             with created(engine, collection(name)) as store:
                 store.put(numbered(2))
+        engine.drop_collection(listed(engine)[0])
         engine.reset()
         assert listed(engine) == []
         with created(engine, collection("first")) as store:

@@ -206,6 +206,20 @@ class Writes(Bench):
         assert store.delete([]) == 0
         assert contents(read(store)) == contents(numbered(2))
 
+    def test_the_caller_may_change_his_arrays(self, store: CollectionStore) -> None:
+        """`put`, `insert` and `update` copy the embeddings that they are given."""
+        given = vectors(3)
+        put, inserted = records(["a", "b"], given[:2]), records(["c"], given[2:])
+        store.put(put)
+        store.insert(inserted)
+        expected = [given[0].tobytes(), vectors(1, seed=9)[0].tobytes(), given[2].tobytes()]
+        new = vectors(1, seed=9)
+        store.update(Records(["b"], new))
+        given[:], new[:] = 99, 99
+        found = read(store)
+        assert found.embeddings is not None
+        assert [row.tobytes() for row in found.embeddings] == expected, "Embeddings changed with the caller's array."
+
     def test_optimize_changes_nothing(self, store: CollectionStore) -> None:
         """It may be called at any time, and what is read stays the same."""
         store.put(numbered(20))

@@ -97,6 +97,12 @@ class Catalog:
             id = self._id_of.get((tenant, database, name))
             return None if id is None else self._collections[id]
 
+    def find_by_id(self, id: UUID, tenant: str, database: str) -> CollectionInfo | None:
+        with self._lock:
+            self._check_database(tenant, database)
+            info = self._collections.get(id)
+            return info if info is not None and (info.tenant, info.database) == (tenant, database) else None
+
     def create_collection(self, info: CollectionInfo) -> None:
         with self._lock:
             self._check_name(info)

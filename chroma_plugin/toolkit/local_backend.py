@@ -32,6 +32,9 @@ class LocalBackend(Backend):
     def get_collection(self, name: str, tenant: str, database: str) -> CollectionInfo | None:
         return self._catalog.find(name, tenant, database)
 
+    def get_collection_by_id(self, id: UUID, tenant: str, database: str) -> CollectionInfo | None:
+        return self._catalog.find_by_id(id, tenant, database)
+
     def create_collection(self, info: CollectionInfo) -> None:
         self._catalog.create_collection(info)
 

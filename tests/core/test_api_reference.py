@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.server import running_server
 
 import chroma_plugin
-from chroma_plugin.errors import MissingDependencyError
 
 PAGE = Path(__file__).parents[2] / "docs" / "api-reference.md"
 IN_MEMORY, ON_DISK, SERVER, COLLECTIONS, UTILITIES, RECORDS, ASYNC = re.findall(
@@ -57,12 +57,18 @@ def test_on_disk(tmp_path: Path) -> None:
 
 
 def test_the_server() -> None:
-    """The third block says that this release has no REST backend; ports may be strings, and chroma.Client is meant
-    too.
-    """
-    for block in (SERVER, SERVER.replace("chromadb.Client", "chroma.Client")):
-        with pytest.raises(MissingDependencyError, match="rest"):
-            run(block)
+    """The third block opens a client of a server; ports may be strings, and chroma.Client is meant too."""
+    with running_server() as server:
+        for block in (SERVER, SERVER.replace("chromadb.Client", "chroma.Client")):
+            with run(_at(block, server.port))["chroma_client"] as client:
+                client.get_or_create_collection("testname", embedding_function=None).upsert("a", embeddings=[1.5, 2.9])
+                assert client.count_collections() == 1
+
+
+def _at(block: str, port: int) -> str:
+    """The block with the port of a server that runs, since 8000 may be anybody's."""
+    assert '"8000"' in block
+    return block.replace('"8000"', f'"{port}"')
 
 
 def test_collections(client: chroma_plugin.Client) -> None:

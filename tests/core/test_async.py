@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.server import free_port
 
 import chroma_plugin as chromadb
-from chroma_plugin.errors import ClosedError, InvalidArgumentError, MissingDependencyError, NotFoundError
+from chroma_plugin.errors import ClosedError, InvalidArgumentError, NotFoundError, UnreachableError
 
 
 def public(cls: type) -> dict[str, Any]:
@@ -84,8 +85,8 @@ async def test_opening_errors_come_from_the_first_call() -> None:
     """What Client raises, the first awaited call raises."""
     with pytest.raises(NotFoundError):
         await chromadb.AsyncClient(database="nothing")
-    with pytest.raises(MissingDependencyError, match="rest"):
-        await chromadb.AsyncHttpClient()
+    with pytest.raises(UnreachableError, match="Nothing listens at"):
+        await chromadb.AsyncHttpClient("127.0.0.1", free_port())
 
 
 async def test_closed_collections() -> None:

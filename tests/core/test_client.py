@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 from support import plain_backend
+from support.server import free_port
 
 import chroma_plugin as chromadb
 from chroma_plugin.errors import (
     AuthorizationError,
     ClosedError,
     InvalidArgumentError,
-    MissingDependencyError,
     NotFoundError,
     StorageError,
     UniqueConstraintError,
+    UnreachableError,
     UnsupportedError,
 )
 from chroma_plugin.plugins import PluginManager
@@ -281,15 +282,17 @@ def test_admin_client(tmp_path: Path) -> None:
 # -- other ways to open -----------------------------------------------------------------------------------------------
 
 
-def test_the_server_is_not_part_of_this_release() -> None:
-    """Clients of a server say what is missing."""
+def test_clients_of_a_server() -> None:
+    """Each goes to the address it was given, and says that nobody is there."""
+    port = free_port()
+    nobody = {"chroma_server_host": "127.0.0.1", "chroma_server_http_port": str(port), "retries": 0}
     for call in (
-        chromadb.HttpClient,
-        lambda: chromadb.HttpClient("example.org", 9000, ssl=True, headers={"a": "b"}),
-        lambda: chromadb.CloudClient(api_key="secret"),
-        lambda: chromadb.Client(chromadb.Settings(chroma_api_impl="rest")),
+        lambda: chromadb.HttpClient("127.0.0.1", port),
+        lambda: chromadb.HttpClient(f"https://127.0.0.1:{port}", headers={"a": "b"}),
+        lambda: chromadb.CloudClient(api_key="secret", cloud_host="127.0.0.1", cloud_port=port),
+        lambda: chromadb.Client(chromadb.Settings(chroma_api_impl="rest", **nobody)),
     ):
-        with pytest.raises(MissingDependencyError, match="rest"):
+        with pytest.raises(UnreachableError, match=f"Nothing listens at 127.0.0.1:{port}"):
             call()
 
 

@@ -96,12 +96,14 @@ def test_a_given_embedding_is_not_made(texts: chromadb.Collection, lengths: Any)
     assert record(texts, "a")["embedding"] == [5, 5]
 
 
-def test_another_dimension_changes_nothing(three: chromadb.Collection) -> None:
-    """An embedding of another dimension is refused, together with what came beside it."""
+@pytest.mark.parametrize("write", ["update", "upsert"])
+@pytest.mark.parametrize("id", ["a", "unknown"])
+def test_another_dimension_changes_nothing(three: chromadb.Collection, write: str, id: str) -> None:
+    """An embedding of another dimension is refused with what came beside it, for known ids and unknown ones."""
     before = three.get()
 
     with pytest.raises(InvalidDimensionError):
-        three.update(ids="a", embeddings=[1, 2, 3], metadatas={"n": 100})
+        getattr(three, write)(ids=id, embeddings=[1, 2, 3], metadatas={"n": 100})
 
     assert three.get() == before
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from chroma_plugin.backend import Backend
-from chroma_plugin.errors import InvalidArgumentError, MissingDependencyError, PluginError
+from chroma_plugin.errors import InvalidArgumentError, MissingDependencyError, PluginError, UnreachableError
 from chroma_plugin.plugins import BackendSpec, EmbeddingSpec, IntegrationSpec, PluginManager, load, open_backend
 
 ENGINE = """
@@ -187,11 +188,14 @@ def test_missing_requirement_gives_the_install_line(module):
         open_backend(spec)
 
 
-def test_rest_is_known_and_says_that_it_is_not_here_yet():
-    """The name 'rest' is known, and opening it says honestly that this release does not have it."""
+def test_rest_opens_a_connection():
+    """The name 'rest' is known, and opening it goes to the server: nobody listens at a port that is free."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     spec = PluginManager(discover=False).backend("rest")
-    with pytest.raises(MissingDependencyError, match=r"Backend 'rest' needs chroma_plugin_rest: .* not part of this"):
-        open_backend(spec, {"chroma_server_host": "localhost", "chroma_server_http_port": "8000"})
+    with pytest.raises(UnreachableError, match=f"Nothing listens at 127.0.0.1:{port}"):
+        open_backend(spec, {"chroma_server_host": "127.0.0.1", "chroma_server_http_port": str(port), "retries": 0})
 
 
 def test_options_that_need_the_missing_requirement_give_the_install_line(install):

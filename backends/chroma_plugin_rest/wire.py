@@ -1,0 +1,137 @@
+"""Records and collections as our server's extension writes them in JSON."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from chroma_plugin.filters.ast import Expr
+from chroma_plugin.filters.wire import path_to_wire, to_wire
+from chroma_plugin.types import CollectionInfo, Field, Hits, Matrix, Order, Records, Scan, Search
+
+
+def packed(matrix: Matrix) -> str:
+    """All rows as base64 of little-endian float32."""
+    return binascii.b2a_base64(np.ascontiguousarray(matrix, dtype="<f4").tobytes(), newline=False).decode("ascii")
+
+
+def unpacked(text: str) -> Matrix:
+    """The numbers, in one row."""
+    return np.frombuffer(binascii.a2b_base64(text), "<f4").astype(np.float32)
+
+
+def batches(records: Records, most: int) -> Iterator[Records]:
+    """The records in pieces of at most so many; none when there are none."""
+    if 0 < len(records) <= most:
+        yield records
+        return
+    for start in range(0, len(records), most):
+        yield records.take(range(start, min(start + most, len(records))))
+
+
+def distinct(ids: Sequence[str]) -> list[str]:
+    """Each id once, in order: servers refuse what stands twice."""
+    return list(dict.fromkeys(ids))
+
+
+def records_out(records: Records) -> dict[str, Any]:
+    matrix = records.embeddings
+    return {
+        "ids": list(records.ids),
+        "embeddings": None if matrix is None else packed(matrix),
+        "dimension": None if matrix is None else matrix.shape[1],
+        "documents": None if records.documents is None else list(records.documents),
+        "metadatas": None if records.metadatas is None else list(records.metadatas),
+        "uris": None if records.uris is None else list(records.uris),
+    }
+
+
+def records_in(value: Mapping[str, Any]) -> Records:
+    ids, text = value["ids"], value["embeddings"]
+    return Records(
+        ids=ids,
+        embeddings=None if text is None else unpacked(text).reshape(len(ids), value["dimension"] or 0),
+        documents=value["documents"],
+        metadatas=value["metadatas"],
+        uris=value["uris"],
+    )
+
+
+def hits_in(value: Mapping[str, Any]) -> Hits:
+    return Hits(records_in(value["records"]), unpacked(value["distances"]))
+
+
+def no_hits(request: Search) -> list[Hits]:
+    """An answer for each query, with nothing in it."""
+    nothing = Records(
+        ids=[],
+        embeddings=np.zeros((0, request.embeddings.shape[1]), dtype=np.float32),
+        documents=[],
+        metadatas=[],
+        uris=[],
+    ).only(request.fields)
+    return [Hits(nothing, np.zeros(0, dtype=np.float32)) for _ in request.embeddings]
+
+
+def scan_out(request: Scan) -> dict[str, Any]:
+    return {
+        "ids": None if request.ids is None else distinct(request.ids),
+        "where": filter_out(request.where),
+        "limit": request.limit,
+        "offset": request.offset,
+        "fields": _fields(request.fields),
+        "order": [_order(order) for order in request.order],
+    }
+
+
+def search_out(request: Search) -> dict[str, Any]:
+    return {
+        "embeddings": packed(request.embeddings),
+        "count": len(request.embeddings),
+        "dimension": request.embeddings.shape[1],
+        "k": request.k,
+        "metric": request.metric.value,
+        "ids": None if request.ids is None else distinct(request.ids),
+        "where": filter_out(request.where),
+        "max_distance": request.max_distance,
+        "fields": _fields(request.fields),
+        "exact": request.exact,
+    }
+
+
+def filter_out(where: Expr | None) -> dict[str, Any] | None:
+    return None if where is None else to_wire(where)
+
+
+def info_out(info: CollectionInfo) -> dict[str, Any]:
+    return {
+        "id": str(info.id),
+        "name": info.name,
+        "metadata": info.metadata,
+        "configuration": info.configuration,
+        "dimension": info.dimension,
+    }
+
+
+def info_in(value: Mapping[str, Any]) -> CollectionInfo:
+    return CollectionInfo(
+        id=UUID(value["id"]),
+        name=value["name"],
+        metadata=value["metadata"],
+        configuration=value["configuration"],
+        dimension=value["dimension"],
+        tenant=value["tenant"],
+        database=value["database"],
+    )
+
+
+def _fields(fields: frozenset[Field]) -> list[str]:
+    return sorted(fields)
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {"path": path_to_wire(order.path), "descending": order.descending}

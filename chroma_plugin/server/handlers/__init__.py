@@ -1,0 +1,1 @@
+"""What each route does: functions from a `Call` to an `Answer`, run in a thread."""

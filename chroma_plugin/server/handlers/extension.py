@@ -1,0 +1,230 @@
+"""A `CollectionStore` over HTTP, for clients of ours: what they ask is what a backend is asked, so nothing is lost on
+the way.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, cast
+
+import numpy as np
+
+from chroma_plugin import requests
+from chroma_plugin.backend import CollectionStore
+from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.filters.ast import Expr
+from chroma_plugin.filters.wire import from_wire, path_from_wire
+from chroma_plugin.operations import pushdown
+from chroma_plugin.requests import paging
+from chroma_plugin.requests.ids import wanted_ids, written_ids
+from chroma_plugin.requests.shown import kind
+from chroma_plugin.server.bodies import Body, packed
+from chroma_plugin.server.call import Answer, Call, answer
+from chroma_plugin.sessions.open_collection import OpenCollection
+from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Hits, Metric, Order, Records, Scan, Search, concatenate
+
+_T = TypeVar("_T")
+_WHOLE: Final[frozenset[Field]] = frozenset(("embeddings", "documents", "metadatas"))
+
+
+def put(call: Call) -> Answer:
+    opened, records = call.collection(), _whole(call)
+    _write(opened, records, lambda store: store.put(records))
+    return answer({})
+
+
+def insert(call: Call) -> Answer:
+    opened, records = call.collection(), _whole(call)
+    known = _write(opened, records, lambda store: store.insert(records))
+    return answer({"known": list(known)})
+
+
+def update(call: Call) -> Answer:
+    """Ids that are gone meanwhile are passed over."""
+    opened = call.collection()
+    records = _records(call)
+    with opened.writing() as store:
+        if records.embeddings is not None:
+            opened.check_dimension(store, records.embeddings)
+        known = {id for batch in store.scan(Scan(ids=records.ids, fields=NO_FIELDS)) for id in batch.ids}
+        rows = [row for row, id in enumerate(records.ids) if id in known]
+        if rows:
+            store.update(records if len(rows) == len(records) else records.take(rows))
+    return answer({})
+
+
+def delete(call: Call) -> Answer:
+    opened = call.collection()
+    ids = wanted_ids(call.body().needed("ids", list))
+    with opened.writing() as store:
+        return answer({"deleted": store.delete(ids) if ids else 0})
+
+
+def delete_where(call: Call) -> Answer:
+    opened = call.collection()
+    where = from_wire(call.body().data("where", dict))
+    with opened.writing() as store:
+        return answer({"deleted": pushdown.delete_where(store, where)})
+
+
+def scan(call: Call) -> Answer:
+    opened = call.collection()
+    body = call.body()
+    fields = _fields(body, FIELDS)
+    request = Scan(
+        ids=_ids(body),
+        where=_where(body),
+        limit=paging.limit(body.any("limit")),
+        offset=paging.offset(body.any("offset")),
+        fields=fields,
+        order=tuple(_order(item) for item in body.given("order", list) or ()),
+    )
+    with opened.reading() as store:
+        batches = list(pushdown.scan(store, request))
+    return answer({"records": _shown(concatenate(batches), fields)})
+
+
+def count(call: Call) -> Answer:
+    opened = call.collection()
+    where = _where(call.body())
+    with opened.reading() as store:
+        return answer({"count": pushdown.count(store, where)})
+
+
+def search(call: Call) -> Answer:
+    opened = call.collection()
+    body = call.body()
+    fields = _fields(body, NO_FIELDS)
+    request = Search(
+        embeddings=packed(body.needed("embeddings", str), body.needed("dimension", int)),
+        k=paging.n_results(body.any("k")),
+        metric=_metric(body.any("metric"), opened.info.metric),
+        ids=_ids(body),
+        where=_where(body),
+        max_distance=paging.max_distance(body.any("max_distance")),
+        fields=fields,
+        exact=paging.flag(body.any("exact", False), "exact"),
+    )
+    with opened.reading() as store:
+        if opened.check_dimension(store, request.embeddings) is None:
+            hits = [Hits(Records(ids=[]), np.zeros(0, dtype=np.float32))] * len(request.embeddings)
+        else:
+            hits = pushdown.search(store, request)
+    return answer({"hits": [_hits(found, fields) for found in hits]})
+
+
+def optimize(call: Call) -> Answer:
+    with call.collection().reading() as store:
+        store.optimize()
+    return answer({})
+
+
+def stats(call: Call) -> Answer:
+    with call.collection().reading() as store:
+        return answer(store.stats())
+
+
+# -- records in ----------------------------------------------------------------------------------------------------
+
+
+def _write(opened: OpenCollection, records: Records, write: Callable[[CollectionStore], _T]) -> _T:
+    """`put` or `insert` of whole records, and the dimension kept."""
+    assert records.embeddings is not None
+    with opened.writing() as store:
+        opened.check_dimension(store, records.embeddings)
+        result = write(store)
+        opened.keep_dimension(records.embeddings)
+    return result
+
+
+def _whole(call: Call) -> Records:
+    records = _records(call)
+    missing = [name for name in sorted(_WHOLE) if getattr(records, name) is None]
+    if missing:
+        raise InvalidArgumentError(f"Whole records are needed, but {', '.join(missing)} is missing.")
+    return records
+
+
+def _records(call: Call) -> Records:
+    """The records of the body, checked like those of every write."""
+    body = Body(call.body().data("records", dict) or {}, b"")
+    ids = body.ids(call.config.limits.batch)
+    text = body.given("embeddings", str)
+    matrix = None if text is None else packed(text, body.needed("dimension", int))
+    write = requests.add(
+        written_ids(ids), matrix, body.given("metadatas", list), body.given("documents", list), None,
+        body.given("uris", list), None,
+    )  # fmt: skip
+    return write.write.records
+
+
+# -- questions in ----------------------------------------------------------------------------------------------------
+
+
+def _ids(body: Body) -> list[str] | None:
+    ids = body.given("ids", list)
+    return None if ids is None else wanted_ids(ids)
+
+
+def _where(body: Body) -> Expr | None:
+    where = body.data("where", dict)
+    return None if where is None else from_wire(where)
+
+
+def _fields(body: Body, default: frozenset[Field]) -> frozenset[Field]:
+    names = body.given("fields", list)
+    if names is None:
+        return default
+    for name in names:
+        if type(name) is not str or name not in FIELDS:
+            raise InvalidArgumentError(f"fields holds {kind(name)}; it may hold {', '.join(sorted(FIELDS))}.")
+    return cast("frozenset[Field]", frozenset(names))
+
+
+def _order(item: Any) -> Order:
+    if type(item) is not dict:
+        raise InvalidArgumentError(f"order holds {kind(item)}, which is no object with path and descending.")
+    return Order(path_from_wire(item.get("path")), paging.flag(item.get("descending", False), "descending"))
+
+
+def _metric(value: Any, own: Metric) -> Metric:
+    """The collection's own; asking for another is a mistake of the client."""
+    if value not in (None, own.value):
+        raise InvalidArgumentError(f"This collection measures distances as {own.value!r}, not {kind(value)}.")
+    return own
+
+
+# -- records out -----------------------------------------------------------------------------------------------------
+
+
+def _shown(records: Records, fields: frozenset[Field]) -> dict[str, Any]:
+    count = len(records)
+    if records.embeddings is None or not count:
+        matrix, dimension = None, None
+        if "embeddings" in fields and not count:
+            matrix, dimension = "", 0
+    else:
+        matrix, dimension = _base64(records.embeddings), records.embeddings.shape[1]
+    return {
+        "ids": list(records.ids),
+        "embeddings": matrix,
+        "dimension": dimension,
+        "documents": _column(records.documents, count, "documents" in fields),
+        "metadatas": _column(records.metadatas, count, "metadatas" in fields),
+        "uris": _column(records.uris, count, "uris" in fields),
+    }
+
+
+def _column(values: Sequence[Any] | None, count: int, wanted: bool) -> list[Any] | None:
+    if not wanted:
+        return None
+    return [None] * count if values is None else list(values)
+
+
+def _hits(hits: Hits, fields: frozenset[Field]) -> dict[str, Any]:
+    return {"records": _shown(hits.records, fields), "distances": _base64(hits.distances)}
+
+
+def _base64(array: Any) -> str:
+    return b64encode(np.ascontiguousarray(array, dtype="<f4").tobytes()).decode("ascii")

@@ -1,0 +1,154 @@
+"""The records of a collection, in Chroma's protocol."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from chroma_plugin import requests
+from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.operations import reading, writing
+from chroma_plugin.operations.handle import Handle
+from chroma_plugin.operations.procedure import run
+from chroma_plugin.requests.ids import written_ids
+from chroma_plugin.server.bodies import Body, embeddings
+from chroma_plugin.server.call import Answer, Call, answer
+from chroma_plugin.types import Field, Matrix, Scan
+
+_GET_INCLUDE: Final = ("metadatas", "documents")
+_QUERY_INCLUDE: Final = ("metadatas", "documents", "distances")
+_EMBEDDINGS: Final[frozenset[Field]] = frozenset(("embeddings",))
+
+
+def add(call: Call) -> Answer:
+    """Ids that are there already stay as they are, and nothing is said about it."""
+    handle = call.served.handle(call.collection())
+    body = call.body()
+    ids = body.ids(call.config.limits.batch)
+    request = requests.add(ids, _needed_embeddings(body), *_columns(body), on_conflict="ignore")
+    run(writing.add(handle, lambda: request))
+    return answer({}, 201)
+
+
+def upsert(call: Call) -> Answer:
+    handle = call.served.handle(call.collection())
+    body = call.body()
+    ids = body.ids(call.config.limits.batch)
+    request = requests.upsert(ids, _needed_embeddings(body), *_columns(body), metadata_mode="merge")
+    run(writing.upsert(handle, lambda: request))
+    return answer({})
+
+
+def update(call: Call) -> Answer:
+    """Unknown ids are passed over; what is null stays as it is."""
+    handle = call.served.handle(call.collection())
+    body = call.body()
+    ids = body.ids(call.config.limits.batch)
+    rows = body.given("embeddings", list)
+    if rows is None or None not in rows:
+        _update(handle, ids, None if rows is None else embeddings(rows), body)
+        return answer({})
+    if len(rows) != len(ids):
+        raise InvalidArgumentError(f"There are {len(ids)} ids and {len(rows)} embeddings; give one for each, or null.")
+    new = [row for row, given in enumerate(rows) if given is not None]
+    if not new:
+        _update(handle, ids, None, body)
+        return answer({})
+    matrix = embeddings([rows[row] for row in new])
+    # Read and written under one lock, which may be taken again.
+    with handle.writing():
+        _update(handle, ids, _filled(handle, written_ids(ids), new, matrix), body)
+    return answer({})
+
+
+def get(call: Call) -> Answer:
+    handle = call.served.handle(call.collection())
+    body = call.body()
+    request = requests.get(
+        body.given("ids", list),
+        body.data("where", dict),
+        body.any("limit"),
+        body.any("offset"),
+        body.data("where_document", dict),
+        body.given("include", list) or (_GET_INCLUDE if body.any("include") is None else ()),
+        None,
+    )
+    return answer(_shown(dict(reading.get(handle, request))))
+
+
+def query(call: Call) -> Answer:
+    handle = call.served.handle(call.collection())
+    body = call.body()
+    request = requests.query(
+        embeddings(body.needed("query_embeddings", list), "query_embeddings"),
+        None,
+        None,
+        None,
+        body.given("ids", list),
+        body.any("n_results", 10),
+        body.data("where", dict),
+        body.data("where_document", dict),
+        body.given("include", list) or (_QUERY_INCLUDE if body.any("include") is None else ()),
+        None,
+        False,
+    )
+    return answer(_shown(dict(run(reading.query(handle, lambda: request)))))
+
+
+def delete(call: Call) -> Answer:
+    """How many records were there and are gone; with neither ids nor filters, none."""
+    handle = call.served.handle(call.collection())
+    body = call.body()
+    request = requests.delete(
+        body.given("ids", list), body.data("where", dict), body.data("where_document", dict), body.any("limit")
+    )
+    return answer(writing.delete(handle, request))
+
+
+def count(call: Call) -> Answer:
+    return answer(reading.count(call.served.handle(call.collection()), None))
+
+
+def indexing_status(call: Call) -> Answer:
+    """Every acknowledged write is found by every search, so nothing is ever left to be indexed."""
+    records = reading.count(call.served.handle(call.collection()), None)
+    return answer(
+        {"num_indexed_ops": records, "num_unindexed_ops": 0, "total_ops": records, "op_indexing_progress": 1.0}
+    )
+
+
+def _needed_embeddings(body: Body) -> Matrix:
+    rows = body.given("embeddings", list)
+    if rows is None:
+        raise InvalidArgumentError("embeddings is missing: the client embeds, a server does not.")
+    return embeddings(rows)
+
+
+def _columns(body: Body) -> tuple[Any, Any, None, Any]:
+    """metadatas, documents, images, uris."""
+    return body.data("metadatas", list), body.given("documents", list), None, body.given("uris", list)
+
+
+def _update(handle: Handle, ids: list[str], matrix: Matrix | None, body: Body) -> None:
+    request = requests.update(ids, matrix, *_columns(body))
+    run(writing.update(handle, lambda: request))
+
+
+def _filled(handle: Handle, ids: list[str], new: list[int], matrix: Matrix) -> Matrix:
+    """A row for each id: the new ones, else those that are stored. Unknown ids get zeros, which are never written."""
+    filled = np.zeros((len(ids), matrix.shape[1]), dtype=np.float32)
+    place = {id: row for row, id in enumerate(ids)}
+    with handle.reading() as store:
+        handle.opened.check_dimension(store, matrix)
+        for batch in store.scan(Scan(ids=ids, fields=_EMBEDDINGS)):
+            filled[[place[id] for id in batch.ids]] = batch.embeddings
+    filled[new] = matrix
+    return filled
+
+
+def _shown(result: dict[str, Any]) -> dict[str, Any]:
+    """A result on the wire, where ``included`` is ``include`` and nothing is loaded."""
+    result["include"] = result.pop("included")
+    del result["data"]
+    return result
