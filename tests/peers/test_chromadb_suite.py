@@ -85,7 +85,22 @@ def run_suite(python: Path, port: int, report: Path) -> Outcome:
     package = run([python, "-c", "import chromadb; print(chromadb.__path__[0])"]).strip()
     files = [Path(package, "test", file) for file in ASKED]
     chosen = "integration and not " + " and not ".join(NOT_OF_A_SERVER)
-    options = ["-q", "-p", "offline_embeddings", "-p", "no:cacheprovider", "-W", "ignore", "--timeout", "120"]
+    # A file of its own: pytest would go up from the packages to ours.
+    settings = report.with_name("pytest.ini")
+    settings.write_text("[pytest]\n")
+    options = [
+        "-q",
+        "-c",
+        str(settings),
+        "-p",
+        "offline_embeddings",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "ignore",
+        "--timeout",
+        "120",
+    ]
     output = run(
         [python, "-m", "pytest", *options, "-k", chosen, f"--junitxml={report}", *files],
         seconds=SECONDS,
