@@ -21,7 +21,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     import difflib  # only errors need it
 
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.casefold(), list(by_folded), n=1)
+    # Cut: matching takes quadratic time, and the name may be a stranger's.
+    near = difflib.get_close_matches(name[:100].casefold(), list(by_folded), n=1)
     return f" Did you mean {by_folded[near[0]]!r}?" if near else ""
 
 

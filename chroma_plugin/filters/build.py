@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from chroma_plugin.errors import InvalidArgumentError
@@ -27,6 +26,7 @@ from chroma_plugin.filters.ast import (
 )
 from chroma_plugin.filters.operands import Place, shown
 from chroma_plugin.filters.regex import compile_regex
+from chroma_plugin.wording import did_you_mean
 
 SPECIAL_PATHS: Final[Mapping[str, Path]] = {path.special: path for path in (DOCUMENT, ID)}
 
@@ -41,7 +41,7 @@ def field_path(parts: tuple[object, ...]) -> Path:
         raise InvalidArgumentError("A field needs a key: a non-empty str.")
     keys = tuple([_key(part) for part in parts])
     if keys[0].startswith("#"):
-        raise InvalidArgumentError(f"There is no field {shown('.'.join(keys))}.{suggestion(keys[0], SPECIAL_PATHS)}")
+        raise InvalidArgumentError(f"There is no field {shown('.'.join(keys))}.{did_you_mean(keys[0], SPECIAL_PATHS)}")
     if keys[0].startswith("$"):
         raise InvalidArgumentError(f"{shown(keys[0])} is not a metadata key: keys don't start with '$'.")
     return Path(keys)
@@ -73,12 +73,6 @@ def checked_leaf(leaf: Leaf) -> Expr:
             return field_filter(path, "$contains", leaf.value)
         case Regex():
             return field_filter(path, "$regex", leaf.pattern)
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """What was perhaps meant, as the end of a message; empty when nothing is near."""
-    near = difflib.get_close_matches(name[:40], known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _compare(op: Op) -> _Builder:
@@ -146,4 +140,4 @@ def _checked_op(op: object) -> Op:
 def _operator_advice(operator: str) -> str:
     if operator in LOGIC_OPERATORS:
         return f" Write {{{operator!r}: ...}} around the field, not inside of it."
-    return suggestion(operator, sorted(FIELD_OPERATORS)) or f" The operators are {' '.join(sorted(FIELD_OPERATORS))}."
+    return did_you_mean(operator, sorted(FIELD_OPERATORS)) or f" The operators are {' '.join(sorted(FIELD_OPERATORS))}."

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from chroma_plugin.filters.ast import LEAVES, And, Expr, Leaf, Not, Or
 
 _T = TypeVar("_T")
+Branch: TypeAlias = type[And] | type[Or] | type[Not]
 
 
-def fold(
-    expr: Expr, leaf: Callable[[Leaf], _T], branch: Callable[[type[And] | type[Or] | type[Not], Sequence[_T]], _T]
-) -> _T:
+def fold(expr: Expr, leaf: Callable[[Leaf], _T], branch: Callable[[Branch, Sequence[_T]], _T]) -> _T:
     """What ``branch`` makes of the root, given what it made of the operands, and ``leaf`` of the leaves."""
-    pending: list[Expr | tuple[type[And] | type[Or] | type[Not], int]] = [expr]
+    pending: list[Expr | tuple[Branch, int]] = [expr]
     done: list[_T] = []
     while pending:
         node = pending.pop()

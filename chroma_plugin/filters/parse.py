@@ -18,9 +18,9 @@ from chroma_plugin.filters.build import (
     checked_leaf,
     field_filter,
     field_path,
-    suggestion,
 )
 from chroma_plugin.filters.operands import MAX_VALUES, shown
+from chroma_plugin.wording import did_you_mean
 
 MAX_DEPTH: Final = 100
 """And, Or and Not inside one another: far more than people nest, and far from the limits of Python's stack and of SQL
@@ -211,7 +211,7 @@ def _read_document_dict(where: Mapping[object, object]) -> Expr | _Branch:
         return _read_logic(operator, operand, _WhereDocument)
     if operator not in DOCUMENT_OPERATORS:
         known = sorted(DOCUMENT_OPERATORS | LOGIC_OPERATORS)
-        near = suggestion(operator, known) if isinstance(operator, str) else ""
+        near = did_you_mean(operator, known) if isinstance(operator, str) else ""
         raise InvalidArgumentError(
             f"where_document: there is no operator {shown(operator)}.{near} The operators are {' '.join(known)}; "
             'the others are possible in where={"#document": {...}}, and metadata belongs into where.'
@@ -246,4 +246,4 @@ def _checked_dict(value: object, argument: str, example: str) -> Mapping[object,
 def _not_a_key(key: str) -> str:
     if key in FIELD_OPERATORS:
         return f"where: {key} stands inside of a field: {{'key': {{{key!r}: ...}}}}."
-    return f"where: there is no operator {shown(key)}.{suggestion(key, sorted(LOGIC_OPERATORS | FIELD_OPERATORS))}"
+    return f"where: there is no operator {shown(key)}.{did_you_mean(key, sorted(LOGIC_OPERATORS | FIELD_OPERATORS))}"

@@ -11,8 +11,6 @@ from chroma_plugin.errors import InternalError
 from chroma_plugin.filters.ast import (
     DOCUMENT,
     ID,
-    LEAVES,
-    And,
     Compare,
     Contains,
     Exists,
@@ -28,6 +26,7 @@ from chroma_plugin.filters.ast import (
     leaves,
 )
 from chroma_plugin.filters.compare import MISSING, Kind, comparable, equal, kind_of
+from chroma_plugin.filters.fold import Branch, fold
 from chroma_plugin.filters.regex import compile_regex
 
 if TYPE_CHECKING:
@@ -54,19 +53,7 @@ def compile_filter(expr: Expr) -> Predicate:
     ``expr`` comes from `parse_where`, which bounds its depth; compiling does not recurse, but calling nests as deep as
     the filter.
     """
-    pending: list[Expr | _Join] = [expr]
-    done: list[Predicate] = []
-    while pending:
-        node = pending.pop()
-        if isinstance(node, _Join):
-            node.apply(done)
-        elif isinstance(node, LEAVES):
-            done.append(_on_field(node.path, _test(node)))
-        else:
-            inner = (node.operand,) if isinstance(node, Not) else node.operands
-            pending.append(_Join(type(node), len(inner)))
-            pending.extend(reversed(inner))
-    return done.pop()
+    return fold(expr, lambda leaf: _on_field(leaf.path, _test(leaf)), _joined)
 
 
 def batch_filter(expr: Expr) -> Callable[[Records], list[int]]:
@@ -109,21 +96,8 @@ def _column(column: Sequence[Any] | None, field: Field, needed: frozenset[Field]
     return repeat(None)
 
 
-class _Join:
-    """A step of compiling: the last ``count`` predicates become one."""
-
-    def __init__(self, kind: type[And] | type[Or] | type[Not], count: int) -> None:
-        self._kind = kind
-        self._count = count
-
-    def apply(self, done: list[Predicate]) -> None:
-        start = len(done) - self._count
-        inner = tuple(done[start:])
-        del done[start:]
-        if self._kind is Not:
-            done.append(_negation(inner[0]))
-        else:
-            done.append(_until(inner, decisive=self._kind is Or))
+def _joined(kind: Branch, inner: Sequence[Predicate]) -> Predicate:
+    return _negation(inner[0]) if kind is Not else _until(tuple(inner), decisive=kind is Or)
 
 
 def _negation(inner: Predicate) -> Predicate:

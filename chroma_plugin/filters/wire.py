@@ -26,10 +26,11 @@ from chroma_plugin.filters.ast import (
     Path,
     Regex,
 )
-from chroma_plugin.filters.build import FIELD_OPERATORS, SPECIAL_PATHS, field_filter, field_path, suggestion
+from chroma_plugin.filters.build import FIELD_OPERATORS, SPECIAL_PATHS, field_filter, field_path
 from chroma_plugin.filters.fold import fold
 from chroma_plugin.filters.operands import shown
 from chroma_plugin.filters.parse import MAX_NODES, parse_where
+from chroma_plugin.wording import did_you_mean
 
 Wire: TypeAlias = dict[str, Any]
 
@@ -148,7 +149,7 @@ def _leaf_from_wire(node: object) -> Expr:
         )
     operator = node["op"]
     if not isinstance(operator, str) or operator not in FIELD_OPERATORS:
-        near = suggestion(str(operator), sorted(FIELD_OPERATORS))
+        near = did_you_mean(str(operator), sorted(FIELD_OPERATORS))
         raise InvalidArgumentError(f"There is no operator {shown(operator)}.{near}")
     return field_filter(path_from_wire(node["path"]), operator, node["value"])
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
 
-from chroma_plugin.filters.ast import And, Expr, Leaf, Not, Or, conjuncts, leaves
+from chroma_plugin.filters.ast import And, Expr, Not, conjuncts, leaves
+from chroma_plugin.filters.fold import Branch, fold
 from chroma_plugin.filters.python import compile_filter, needed_fields
 from chroma_plugin.toolkit.columns import Column, Mask
 from chroma_plugin.toolkit.table import View
@@ -32,35 +34,14 @@ def _is_columnar(part: Expr) -> bool:
     return all(len(leaf.path.parts) == 1 for leaf in leaves(part))
 
 
-def _evaluate(expr: Expr, columns: dict[str, Column], rows: int) -> Mask:
-    """Post-order with a stack of our own: a deep filter can't exhaust Python's."""
-    results: list[Mask] = []
-    pending: list[tuple[Expr, bool]] = [(expr, False)]
-    while pending:
-        node, ready = pending.pop()
-        if isinstance(node, Not):
-            if ready:
-                results.append(~results.pop())
-            else:
-                pending += [(node, True), (node.operand, False)]
-        elif isinstance(node, (And, Or)):
-            if ready:
-                results.append(_combine(node, results, rows))
-            else:
-                pending += [(node, True), *((operand, False) for operand in node.operands)]
-        else:
-            results.append(_leaf(node, columns, rows))
-    return results.pop()
+def _evaluate(part: Expr, columns: dict[str, Column], rows: int) -> Mask:
+    def combined(kind: Branch, masks: Sequence[Mask]) -> Mask:
+        if kind is Not:
+            return ~masks[0]
+        every = kind is And
+        return reduce(np.logical_and if every else np.logical_or, masks, np.full(rows, every))
 
-
-def _combine(node: And | Or, results: list[Mask], rows: int) -> Mask:
-    every = isinstance(node, And)
-    operands = [results.pop() for _ in node.operands]
-    return reduce(np.logical_and if every else np.logical_or, operands, np.full(rows, every))
-
-
-def _leaf(leaf: Leaf, columns: dict[str, Column], rows: int) -> Mask:
-    return columns[leaf.path.parts[0]].mask(leaf, rows)
+    return fold(part, lambda leaf: columns[leaf.path.parts[0]].mask(leaf, rows), combined)
 
 
 def _ask_each(view: View, part: Expr, among: Mask) -> Mask:
