@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,7 @@ QUESTIONS: Final = (
 def ask(collection: Collection, questions: Sequence[Question], answers: int) -> None:
     """Ask each question and print the nearest entries in a table."""
     for question in questions:
+        start = time.perf_counter()
         found = collection.query(
             query_texts=[question.text],
             n_results=answers,
@@ -48,11 +50,13 @@ def ask(collection: Collection, questions: Sequence[Question], answers: int) -> 
             where_document=question.where_document,
             include=["distances", "documents", "metadatas"],
         )
+        milliseconds = (time.perf_counter() - start) * 1000
         rows = [
             (f"{distance:.3f}", id.replace(":", "."), (metadata or {}).get("kind", ""), _first_line(document or ""))
             for id, distance, metadata, document in _first_of(found)
         ]
         say(f"\n{question.text}  {question.filter}".rstrip(), "bold")
+        say(f"answered in {milliseconds:.1f} ms, embedding the question included", "dim")
         table(("distance", "name", "kind", "it says"), rows)
 
 
