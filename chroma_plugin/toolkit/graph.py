@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import logging
 import warnings
 import zlib
 from collections.abc import Callable
@@ -27,6 +28,8 @@ import orjson
 from chroma_plugin.distances import squares
 from chroma_plugin.toolkit.files import checksum, replace_file
 from chroma_plugin.types import Matrix, Metric
+
+logger = logging.getLogger("chroma_plugin")
 
 _FORMAT: Final = 1
 _SLICE: Final = 1000
@@ -57,15 +60,18 @@ def installed() -> bool:
 @functools.cache
 def available() -> bool:
     """Whether there can be graphs. Asked when one is wanted: if hnswlib is missing then, a warning says so, once."""
-    found = installed()
-    if not found:
-        warnings.warn(
-            "hnswlib is not installed: searches in large collections are exact and take longer. It needs a C++ "
-            "compiler: pip install 'chroma-plugin[hnsw]'",
-            category=ExactSearchWarning,
-            stacklevel=2,
-        )
-    return found
+    if installed():
+        return True
+    notice = ExactSearchWarning(
+        "hnswlib is not installed: searches in large collections are exact and take longer. It needs a C++ "
+        "compiler: pip install 'chroma-plugin[hnsw]'"
+    )
+    try:
+        warnings.warn(notice, stacklevel=2)
+    except ExactSearchWarning:
+        # Where warnings are errors: this may be a write that is on disk already, which must not fail any more.
+        logger.warning("%s", notice)
+    return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,6 +28,28 @@ SCRIPT = """
 """
 
 
+STRICT = """
+    import sys, warnings
+    sys.modules["hnswlib"] = None
+    warnings.simplefilter("error")
+    import numpy as np
+    import chroma_plugin as chromadb
+
+    collection = chromadb.Client().create_collection("large", embedding_function=None)
+    for start in (0, 12_000):
+        collection.add(ids=[str(start + n) for n in range(12_000)], embeddings=np.ones((12_000, 2), np.float32))
+    print(collection.count())
+"""
+
+
+def test_a_write_that_was_kept_does_not_fail_for_the_notice() -> None:
+    """Where warnings are errors the notice goes to the log, and the write returns as usual."""
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(STRICT)], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "24000\n", done.stderr
+    assert done.stderr.count("pip install 'chroma-plugin[hnsw]'") == 1
+
+
 def test_everything_works_exactly_with_one_notice(tmp_path: Path) -> None:
     """Twelve thousand records are added, indexed and searched; one warning names the line that installs hnswlib."""
     done = subprocess.run(
