@@ -37,9 +37,11 @@ from chroma_plugin.types import (
     NO_FIELDS,
     CollectionInfo,
     Hits,
+    Ranked,
     Records,
     Scan,
     Search,
+    TextSearch,
 )
 
 
@@ -86,8 +88,8 @@ class CollectionStore(ABC):
     """`scan` honours ``Scan.order``; else the core sorts."""
 
     def takes(self, part: Expr) -> Pushdown:
-        """How well `scan`, `count`, `search` and `delete_where` evaluate this AND-part of a filter. Default: not at
-        all.
+        """How well `scan`, `count`, `search`, `search_text` and `delete_where` evaluate this AND-part of a filter.
+        Default: not at all.
         """
         return Pushdown.NO
 
@@ -112,6 +114,12 @@ class CollectionStore(ABC):
     def search(self, request: Search) -> list[Hits]:
         """One `Hits` per query. **Never fewer than k while k records match**; the default scans everything, exactly."""
         return fallback.search(self, request)
+
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        """One `Ranked` per query, with as many records as match, up to k; the default reads everything, and needs the
+        library bm25s.
+        """
+        return fallback.search_text(self, request)
 
     def optimize(self) -> None:
         """Bring indexes up to date now, and wait for it. Reads and writes go on meanwhile."""

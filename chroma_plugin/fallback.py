@@ -5,20 +5,21 @@ Each function is written on `put`, `delete` and `scan` alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from chroma_plugin import distances
+from chroma_plugin import distances, waiting
 from chroma_plugin.filters.ast import Expr
-from chroma_plugin.types import NO_FIELDS, Hits, Records, Scan, Search, concatenate
+from chroma_plugin.types import NO_FIELDS, Field, Hits, Ranked, Records, Scan, Search, TextSearch, concatenate
 
 if TYPE_CHECKING:
     from chroma_plugin.backend import CollectionStore
 
 _T = TypeVar("_T")
+_DOCUMENTS: Final[frozenset[Field]] = frozenset(("documents",))
 
 
 def insert(store: CollectionStore, records: Records) -> Sequence[str]:
@@ -67,6 +68,45 @@ def search(
             nearest.offer(batch, row, place)
         place += len(batch)
     return [nearest.hits() for nearest in best]
+
+
+def search_text(store: CollectionStore, request: TextSearch) -> list[Ranked]:
+    """Exact text search by reading every record once, for every document counts; so ``where`` is evaluated here,
+    whatever of it the store could.
+
+    Raises MissingDependencyError without bm25s.
+    """
+    from chroma_plugin.ranking.library import LibraryRanking
+
+    ranking = LibraryRanking(request.queries)
+    numbers: list[int] = []
+    batches: list[Records] = []
+    for batch, qualifying in _with_documents(store, request):
+        number_of = waiting.aside(ranking.add, batch.documents or ())
+        rows = [row for row in number_of if row in qualifying]
+        if rows:
+            batches.append(batch.take(rows).only(request.fields))
+            numbers += [number_of[row] for row in rows]
+    found, places = concatenate(batches), np.asarray(numbers, dtype=np.intp)
+    return [_ranked(found, scores[places], request.k) for scores in waiting.aside(ranking.scores)]
+
+
+def _with_documents(store: CollectionStore, request: TextSearch) -> Iterator[tuple[Records, Container[int]]]:
+    """All records, and the positions of those that ``ids`` and ``where`` leave."""
+    from chroma_plugin.filters import batch_filter, needed_fields
+
+    needed = NO_FIELDS if request.where is None else needed_fields(request.where)
+    matching = None if request.where is None else batch_filter(request.where)
+    wanted = None if request.ids is None else set(request.ids)
+    for batch in store.scan(Scan(fields=_DOCUMENTS | request.fields | needed)):
+        rows = range(len(batch)) if matching is None else set(matching(batch))
+        yield batch, rows if wanted is None else {row for row in rows if batch.ids[row] in wanted}
+
+
+def _ranked(records: Records, scores: npt.NDArray[np.float64], most: int) -> Ranked:
+    rows = np.flatnonzero(scores)
+    best = rows[np.argsort(-scores[rows], kind="stable")[:most]]
+    return Ranked(records.take(best.tolist()), scores[best])
 
 
 def _in_order_of_insertion(

@@ -150,6 +150,31 @@ class Hits:
     """Shape (len(records),)."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TextSearch:
+    """The k records whose documents fit the words of each query best, among those that ``ids`` and ``where`` leave.
+
+    What a word is, says `chroma_plugin.ranking.words`; how well a document fits, `chroma_plugin.ranking.bm25`, with the
+    numbers of all documents of the collection: ``ids`` and ``where`` restrict only what is found. A record is found
+    when its document has at least one of the words.
+    """
+
+    queries: Sequence[str]
+    k: int
+    ids: Sequence[str] | None = None
+    where: Expr | None = None
+    fields: frozenset[Field] = NO_FIELDS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """The answer for one text: best first, ties in the order of insertion."""
+
+    records: Records
+    scores: npt.NDArray[np.float64]
+    """Shape (len(records),), higher is better."""
+
+
 def concatenate(batches: Sequence[Records]) -> Records:
     """One `Records` out of several that have the same columns."""
     if len(batches) == 1:

@@ -8,7 +8,7 @@ comes back with its result. Everywhere else `on_loop` is False, and code blocks 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
@@ -20,7 +20,9 @@ def current() -> object | None:
     """What stands for this code, if it runs on an event loop: the same object until the code ends."""
     # Nobody runs in a greenlet before that module was imported, and without it no greenlet package is needed.
     greenlets: Any = sys.modules.get(_GREENLETS)
-    return None if greenlets is None else greenlets.current()
+    # A finalizer may ask while that module is being imported.
+    current = getattr(greenlets, "current", None)
+    return None if current is None else current()
 
 
 def on_loop() -> bool:
@@ -33,3 +35,12 @@ def wait(awaitable: Awaitable[_T]) -> _T:
     from chroma_plugin.greenlets import wait_for
 
     return wait_for(awaitable)
+
+
+def aside(function: Callable[..., _T], *arguments: Any) -> _T:
+    """The result of a function that computes for long: in a thread, when this code runs on an event loop."""
+    if not on_loop():
+        return function(*arguments)
+    import asyncio
+
+    return wait(asyncio.to_thread(function, *arguments))

@@ -17,6 +17,7 @@ FLOORS = [
     {"filters"},
     {"types"},
     {"coerce", "distances", "waiting"},
+    {"ranking"},
     {"fallback"},
     {"backend"},
     {"plugins"},
@@ -32,6 +33,7 @@ FLOORS = [
 FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 """The core must run without these: they are imported where they are used."""
 HEAVY = {"duckdb", "hnswlib", "tokenizers", "safetensors", "tqdm", "re2", "typer", "rich", "pytest", "hypothesis"} | {
+    "bm25s",
     "httpx",
     "greenlet",
     "starlette",

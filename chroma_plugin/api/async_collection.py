@@ -11,10 +11,11 @@ from chroma_plugin.api import notices
 from chroma_plugin.api.collection import Collection
 from chroma_plugin.api.collection_base import CollectionBase
 from chroma_plugin.api.info import Info
-from chroma_plugin.operations import reading, writing
+from chroma_plugin.operations import ranking, reading, writing
 from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
 from chroma_plugin.operations.rooms import Rooms
+from chroma_plugin.requests.ranked import Fusion
 from chroma_plugin.requests.writes import MetadataMode, OnConflict
 
 
@@ -97,6 +98,48 @@ class AsyncCollection(CollectionBase):
             exact,
         )
         return await self._rooms.run(reading.query(self._handle, prepare))
+
+    async def search_text(
+        self,
+        query_texts: str | Sequence[str],
+        n_results: int = 10,
+        ids: str | Sequence[str] | None = None,
+        where: Any = None,
+        where_document: Mapping[str, Any] | None = None,
+        include: Sequence[str] = ("metadatas", "documents", "scores"),
+    ) -> QueryResult:
+        """See `Collection.search_text`."""
+        request = requests.search_text(query_texts, n_results, ids, where, where_document, include)
+        return await self._rooms.store(ranking.search_text, self._handle, request)
+
+    async def search_hybrid(
+        self,
+        query_texts: str | Sequence[str],
+        query_embeddings: Any = None,
+        n_results: int = 10,
+        ids: str | Sequence[str] | None = None,
+        where: Any = None,
+        where_document: Mapping[str, Any] | None = None,
+        include: Sequence[str] = ("metadatas", "documents", "scores"),
+        fusion: Fusion = "rrf",
+        alpha: float = 0.5,
+        candidates: int | None = None,
+    ) -> QueryResult:
+        """See `Collection.search_hybrid`."""
+        prepare = partial(
+            requests.search_hybrid,
+            query_texts,
+            query_embeddings,
+            n_results,
+            ids,
+            where,
+            where_document,
+            include,
+            fusion,
+            alpha,
+            candidates,
+        )
+        return await self._rooms.run(ranking.search_hybrid(self._handle, prepare))
 
     async def update(
         self,

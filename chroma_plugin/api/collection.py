@@ -10,9 +10,10 @@ from chroma_plugin import requests
 from chroma_plugin.api import notices
 from chroma_plugin.api.collection_base import CollectionBase
 from chroma_plugin.api.info import Info
-from chroma_plugin.operations import reading, writing
+from chroma_plugin.operations import ranking, reading, writing
 from chroma_plugin.operations.procedure import run
 from chroma_plugin.operations.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
+from chroma_plugin.requests.ranked import Fusion
 from chroma_plugin.requests.writes import MetadataMode, OnConflict
 
 
@@ -118,6 +119,61 @@ class Collection(CollectionBase):
             exact,
         )
         return run(reading.query(self._handle, prepare))
+
+    def search_text(
+        self,
+        query_texts: str | Sequence[str],
+        n_results: int = 10,
+        ids: str | Sequence[str] | None = None,
+        where: Any = None,
+        where_document: Mapping[str, Any] | None = None,
+        include: Sequence[str] = ("metadatas", "documents", "scores"),
+    ) -> QueryResult:
+        """The ``n_results`` records whose documents fit the words of each text best, best first, ties in the order of
+        insertion. Only records that have at least one of the words.
+
+        ``result["scores"]`` are BM25 scores, higher is better; they depend on all documents of the collection, while
+        ``ids`` and the filters restrict only what is found. Words are compared without case; see
+        `chroma_plugin.ranking.words`. No embedding is made.
+        """
+        request = requests.search_text(query_texts, n_results, ids, where, where_document, include)
+        return ranking.search_text(self._handle, request)
+
+    def search_hybrid(
+        self,
+        query_texts: str | Sequence[str],
+        query_embeddings: Any = None,
+        n_results: int = 10,
+        ids: str | Sequence[str] | None = None,
+        where: Any = None,
+        where_document: Mapping[str, Any] | None = None,
+        include: Sequence[str] = ("metadatas", "documents", "scores"),
+        fusion: Fusion = "rrf",
+        alpha: float = 0.5,
+        candidates: int | None = None,
+    ) -> QueryResult:
+        """The ``n_results`` best of two searches together, `query` and `search_text`, best first.
+
+        Each side offers its ``candidates`` best (by default 4 x ``n_results``, at least 50). ``fusion="rrf"`` adds
+        ``weight / (60 + rank)``, ``"relative"`` adds the weighted scores after stretching those of each side to 0..1;
+        ``alpha`` is the weight of the dense side and 1 - ``alpha`` that of the text side. A side with weight 0 is
+        not asked. ``result["scores"]`` are these sums, higher is better. The texts are embedded by the embedding
+        function unless ``query_embeddings`` has one embedding for each.
+        """
+        prepare = partial(
+            requests.search_hybrid,
+            query_texts,
+            query_embeddings,
+            n_results,
+            ids,
+            where,
+            where_document,
+            include,
+            fusion,
+            alpha,
+            candidates,
+        )
+        return run(ranking.search_hybrid(self._handle, prepare))
 
     def update(
         self,

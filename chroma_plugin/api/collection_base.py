@@ -46,7 +46,8 @@ class CollectionBase:
     @property
     def configuration_json(self) -> dict[str, Any]:
         """The configuration as it is stored: plain JSON."""
-        return copied(self._info.configuration)
+        # "schema" is where a server keeps what it tells Chroma's clients about keys.
+        return copied({name: part for name, part in self._info.configuration.items() if name != "schema"})
 
     @property
     def schema(self) -> None:

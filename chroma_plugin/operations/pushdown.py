@@ -15,7 +15,7 @@ from chroma_plugin import fallback
 from chroma_plugin.backend import CollectionStore, Pushdown
 from chroma_plugin.filters.ast import Expr, conjunction, conjuncts
 from chroma_plugin.operations.sorting import fields_to_sort, sorted_records
-from chroma_plugin.types import NO_FIELDS, Field, Hits, Records, Scan, Search, concatenate
+from chroma_plugin.types import NO_FIELDS, Field, Hits, Ranked, Records, Scan, Search, TextSearch, concatenate
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,13 @@ def search(store: CollectionStore, request: Search) -> list[Hits]:
     from chroma_plugin.filters import batch_filter
 
     return fallback.search(store, pushed, keep=batch_filter(parts.checked))
+
+
+def search_text(store: CollectionStore, request: TextSearch) -> list[Ranked]:
+    """The k that match and whose documents fit best, as many as have one of the words."""
+    if split(store, request.where).checked is None:
+        return store.search_text(request)
+    return fallback.search_text(store, request)
 
 
 def _finished(store: CollectionStore, request: Scan, parts: Split, sorts: bool) -> Iterator[Records]:

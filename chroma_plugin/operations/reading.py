@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.operations import pushdown
@@ -11,11 +12,11 @@ from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.procedure import Procedure, Room
 from chroma_plugin.operations.results import GetResult, QueryResult, get_result, no_hits, query_result
 from chroma_plugin.requests.reads import GetRequest, QueryRequest
-from chroma_plugin.types import Hits, Matrix, concatenate
+from chroma_plugin.types import Hits, Matrix, Search, concatenate
 
 
 def get(handle: Handle, request: GetRequest) -> GetResult:
-    _refuse_data_without_loader(handle, request.include)
+    refuse_data_without_loader(handle, request.include)
     with handle.reading() as store:
         batches = list(pushdown.scan(store, request.scan))
     return get_result(concatenate(batches), request.include, handle.loader)
@@ -28,13 +29,15 @@ def count(handle: Handle, where: Expr | None) -> int:
 
 def query(handle: Handle, prepare: Callable[[], QueryRequest]) -> Procedure[QueryResult]:
     request = prepare()
-    _refuse_data_without_loader(handle, request.include)
+    refuse_data_without_loader(handle, request.include)
     embeddings = request.questions.embeddings
     if embeddings is None:
         yield Room.MODEL
         embeddings = _asked(handle, request)
         yield Room.STORE
-    return query_result(_search(handle, request, embeddings), request.include, handle.loader)
+    with handle.reading() as store:
+        hits = search(handle, store, request.search(embeddings, handle.opened.info.metric))
+    return query_result(hits, request.include, handle.loader)
 
 
 def _asked(handle: Handle, request: QueryRequest) -> Matrix:
@@ -44,15 +47,15 @@ def _asked(handle: Handle, request: QueryRequest) -> Matrix:
     return handle.embed(asked.texts or asked.images or [], query=True)
 
 
-def _search(handle: Handle, request: QueryRequest, embeddings: Matrix) -> list[Hits]:
-    with handle.reading() as store:
-        dimension = handle.opened.check_dimension(store, embeddings)
-        if dimension is None or request.ids == []:
-            return no_hits(len(embeddings), dimension)
-        return pushdown.search(store, request.search(embeddings, handle.opened.info.metric))
+def search(handle: Handle, store: CollectionStore, request: Search) -> list[Hits]:
+    """The nearest of what matches. Raises InvalidDimensionError for queries of another dimension."""
+    dimension = handle.opened.check_dimension(store, request.embeddings)
+    if dimension is None or request.ids == []:
+        return no_hits(len(request.embeddings), dimension)
+    return pushdown.search(store, request)
 
 
-def _refuse_data_without_loader(handle: Handle, include: tuple[str, ...]) -> None:
+def refuse_data_without_loader(handle: Handle, include: tuple[str, ...]) -> None:
     if "data" in include and handle.loader is None:
         raise InvalidArgumentError(
             "include=['data'] needs a data_loader: get the collection with get_collection(name, data_loader=...)."

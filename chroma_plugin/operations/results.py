@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 import numpy as np
 
 from chroma_plugin.requests.include import Included
 from chroma_plugin.requests.many import examples
-from chroma_plugin.types import Hits, Matrix, Metadata, Records
+from chroma_plugin.types import Hits, Matrix, Metadata, Ranked, Records
 
 _T = TypeVar("_T")
 DataLoader = Callable[[Sequence[str | None]], Sequence[Any]]
@@ -42,6 +42,8 @@ class QueryResult(TypedDict):
     metadatas: list[list[dict[str, Any] | None]] | None
     distances: list[list[float]] | None
     included: list[Included]
+    scores: NotRequired[list[list[float]]]
+    """Higher is better. Only there when a search by text was asked to include it."""
 
 
 class DeleteResult(TypedDict):
@@ -102,7 +104,21 @@ def get_result(records: Records, include: Sequence[Included], loader: DataLoader
 
 def query_result(hits: Sequence[Hits], include: Sequence[Included], loader: DataLoader | None) -> QueryResult:
     """The answer of `query`."""
-    found = [hit.records for hit in hits]
+    result = _found([hit.records for hit in hits], include, loader)
+    if "distances" in include:
+        result["distances"] = [hit.distances.tolist() for hit in hits]
+    return result
+
+
+def ranked_result(found: Sequence[Ranked], include: Sequence[Included], loader: DataLoader | None) -> QueryResult:
+    """The answer of `search_text` and `search_hybrid`."""
+    result = _found([ranked.records for ranked in found], include, loader)
+    if "scores" in include:
+        result["scores"] = [ranked.scores.tolist() for ranked in found]
+    return result
+
+
+def _found(found: Sequence[Records], include: Sequence[Included], loader: DataLoader | None) -> QueryResult:
     return {
         "ids": [list(records.ids) for records in found],
         "embeddings": [_embeddings(records) for records in found] if "embeddings" in include else None,
@@ -110,7 +126,7 @@ def query_result(hits: Sequence[Hits], include: Sequence[Included], loader: Data
         "uris": [_column(records.uris, len(records)) for records in found] if "uris" in include else None,
         "data": [_data(records, loader) for records in found] if "data" in include else None,
         "metadatas": [_metadatas(records.metadatas) for records in found] if "metadatas" in include else None,
-        "distances": [hit.distances.tolist() for hit in hits] if "distances" in include else None,
+        "distances": None,
         "included": list(include),
     }
 

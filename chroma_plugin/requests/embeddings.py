@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -75,11 +75,19 @@ def _not_numbers(value: Any, array: npt.NDArray[Any], what: str) -> str:
     return f"{what} must hold numbers only, but it reads as {array.dtype}: {shown(value)}."
 
 
+_BOOLS: Final = frozenset((bool, np.bool_))
+
+
 def _refuse_booleans(value: Sequence[Any], array: npt.NDArray[Any], what: str) -> None:
     """Looks for True and False: numpy reads True beside numbers as 1; only where a 0 or a 1 stands can there have
     been a bool.
     """
-    for place in np.argwhere((array == 0) | (array == 1)):
+    suspicious = (array == 0) | (array == 1)
+    if array.ndim == 2:
+        # A look at a row's types is much quicker than one at each number of it.
+        rows = np.flatnonzero(suspicious.any(axis=1)).tolist()
+        suspicious[[row for row in rows if _BOOLS.isdisjoint(map(type, value[row]))]] = False
+    for place in np.argwhere(suspicious):
         item: Any = value
         for index in place:
             item = item[index]

@@ -9,10 +9,11 @@ from chroma_plugin.requests.many import as_list
 from chroma_plugin.types import Field
 from chroma_plugin.wording import shown
 
-Included: TypeAlias = Literal["documents", "embeddings", "metadatas", "distances", "uris", "data"]
+Included: TypeAlias = Literal["documents", "embeddings", "metadatas", "distances", "scores", "uris", "data"]
 
 _OF_RECORDS: Final[tuple[Included, ...]] = ("metadatas", "documents", "embeddings", "uris", "data")
 _OF_HITS: Final[tuple[Included, ...]] = (*_OF_RECORDS, "distances")
+_OF_RANKED: Final[tuple[Included, ...]] = (*_OF_RECORDS, "scores")
 _FIELD: Final[dict[str, Field]] = {
     "documents": "documents",
     "embeddings": "embeddings",
@@ -30,6 +31,11 @@ def get_include(value: Any) -> tuple[Included, ...]:
 def query_include(value: Any) -> tuple[Included, ...]:
     """What a query may include: the same and the distances."""
     return _checked(value, _OF_HITS)
+
+
+def ranked_include(value: Any) -> tuple[Included, ...]:
+    """What a search by text may include: the same as a get, and the scores."""
+    return _checked(value, _OF_RANKED)
 
 
 def fields(include: tuple[Included, ...]) -> frozenset[Field]:

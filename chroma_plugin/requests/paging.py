@@ -1,16 +1,18 @@
-"""The numbers of a request: limit, offset, n_results, max_distance."""
+"""The numbers of a request: limit, offset, n_results, max_distance and the like."""
 
 from __future__ import annotations
 
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.requests.shown import kind
 
 _T = TypeVar("_T")
+_MOST: Final = 2**63 - 1
+"""Engines count in 64 bits; no collection is larger."""
 
 
 def limit(value: Any) -> int | None:
@@ -36,16 +38,19 @@ def n_results(value: Any) -> int:
 
 def max_distance(value: Any) -> float | None:
     """Nothing farther than this; None is no bound."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        raise InvalidArgumentError(f"max_distance must be a number, not {kind(value)}.")
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidArgumentError(f"max_distance must be a number, not {kind(value)}.") from error
-    if isinstance(value, str) or math.isnan(number):
-        raise InvalidArgumentError(f"max_distance must be a number, not {kind(value)}.")
+    return None if value is None else _number(value, "max_distance")
+
+
+def candidates(value: Any, default: int) -> int:
+    """So many candidates of each side, at least 1."""
+    return min(default, _MOST) if value is None else _whole(value, "candidates", 1)
+
+
+def share(value: Any, what: str) -> float:
+    """A number from 0 to 1."""
+    number = _number(value, what)
+    if not 0 <= number <= 1:
+        raise InvalidArgumentError(f"{what} must be from 0 to 1, not {kind(value)}.")
     return number
 
 
@@ -54,6 +59,18 @@ def flag(value: Any, what: str) -> bool:
     if not isinstance(value, bool):
         raise InvalidArgumentError(f"{what} must be True or False, not {kind(value)}.")
     return value
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, (bool, str)):
+        raise InvalidArgumentError(f"{what} must be a number, not {kind(value)}.")
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidArgumentError(f"{what} must be a number, not {kind(value)}.") from error
+    if math.isnan(number):
+        raise InvalidArgumentError(f"{what} must be a number, not {kind(value)}.")
+    return number
 
 
 def _whole(value: Any, what: str, least: int) -> int:
@@ -65,5 +82,4 @@ def _whole(value: Any, what: str, least: int) -> int:
         raise InvalidArgumentError(f"{what} must be an int, not {kind(value)}.") from error
     if number < least:
         raise InvalidArgumentError(f"{what} must be at least {least}, not {kind(value)}.")
-    # Engines count in 64 bits; no collection is larger.
-    return min(number, 2**63 - 1)
+    return min(number, _MOST)

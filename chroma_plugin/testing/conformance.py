@@ -11,6 +11,7 @@ from chroma_plugin.testing.records import RoundTrips, Scans, Writes
 from chroma_plugin.testing.search import Indexes, Searches
 from chroma_plugin.testing.state_machine import StateMachine
 from chroma_plugin.testing.tenants import Tenants
+from chroma_plugin.testing.texts import Texts
 from chroma_plugin.testing.threads import Threads
 
 
@@ -23,6 +24,7 @@ class BackendConformance(
     Filters,
     Searches,
     Indexes,
+    Texts,
     Atomicity,
     Durability,
     Clients,

@@ -1,7 +1,9 @@
-"""The reference the kit compares with: exact distances in float64, and the filter closure."""
+"""The reference the kit compares with: exact distances in float64, the filter closure, and BM25 in plain Python."""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.filters import Expr, keep
-from chroma_plugin.types import Hits, Matrix, Metric, Records
+from chroma_plugin.ranking.bm25 import K1, B
+from chroma_plugin.ranking.words import words_of
+from chroma_plugin.types import Hits, Matrix, Metric, Ranked, Records
 
 TOLERANCE = 1e-4
 
@@ -69,3 +73,36 @@ def recall(hits: Sequence[Hits], queries: Matrix, among: Records, metric: Metric
         nearest = np.argsort(true_distances(query, among.embeddings, metric), kind="stable")[:k]
         found += len({among.ids[row] for row in nearest} & set(hit.records.ids))
     return found / (k * len(queries))
+
+
+def true_scores(query: str, everything: Records) -> list[float]:
+    """How well each document of a whole collection fits, by the formula of `chroma_plugin.ranking.bm25`; 0.0 for one
+    that has none of the words.
+    """
+    documents = [None if text is None else Counter(words_of(text)) for text in everything.documents or ()]
+    lengths = [document.total() for document in documents if document is not None]
+    average = sum(lengths) / max(1, len(lengths))
+    scores = [0.0] * len(documents)
+    for word in words_of(query):
+        having = sum(1 for document in documents if document is not None and document[word])
+        weight = math.log(1 + (len(lengths) - having + 0.5) / (having + 0.5))
+        for row, document in enumerate(documents):
+            if document is not None and document[word]:
+                saturated = document[word] / (document[word] + K1 * (1 - B + B * document.total() / average))
+                scores[row] += weight * saturated
+    return scores
+
+
+def check_ranked(ranked: Ranked, query: str, everything: Records, among: Sequence[int], k: int) -> None:
+    """Assert that these are the k of the records at the positions ``among`` that fit best, with right scores."""
+    truth = true_scores(query, everything)
+    found = [row for row in among if truth[row] > 0]
+    # Scores that differ only by rounding are equal, and come in the order of insertion.
+    best = sorted(found, key=lambda row: (-round(truth[row], 9), row))[:k]
+    expected = [everything.ids[row] for row in best]
+    assert list(ranked.records.ids) == expected, f"{query!r} finds {list(ranked.records.ids)} instead of {expected}."
+    right = np.array([truth[row] for row in best])
+    assert ranked.scores.shape == right.shape, f"{len(expected)} hits came with scores of shape {ranked.scores.shape}."
+    assert np.allclose(ranked.scores, right, rtol=1e-6), (
+        f"{query!r} gives the scores {ranked.scores[:5]} instead of {right[:5]}: all documents of the collection count."
+    )

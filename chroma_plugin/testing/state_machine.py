@@ -24,8 +24,9 @@ from chroma_plugin.testing import opening, strategies
 from chroma_plugin.testing.base import Bench
 from chroma_plugin.testing.clients import everything, filled, hits_of
 from chroma_plugin.testing.data import DIMENSION, exactly
-from chroma_plugin.testing.judge import check_hits, matching
-from chroma_plugin.types import Matrix, Metadata, Metric, Records
+from chroma_plugin.testing.judge import check_hits, check_ranked, matching
+from chroma_plugin.testing.texts import HAS_LIBRARY
+from chroma_plugin.types import Matrix, Metadata, Metric, Ranked, Records
 
 POOL = ("a", "b", "c", "A", "it's", '"', "é", "🔑", "a\x00b", "%", "10", "x" * 300)
 """So few ids that calls meet each other's records."""
@@ -159,6 +160,14 @@ class Model(RuleBasedStateMachine):
         found = self.collection.query(query, n_results=k, where=where, exact=not self.bench.ranks_exactly)
         among = known.take(matching(known, where))
         check_hits(hits_of(found)[0], query[0], among, Metric.L2, k)
+
+    @rule(query=strategies.documents(), k=st.integers(1, 14))
+    @precondition(lambda self: HAS_LIBRARY)
+    def search_text(self, query: str | None, k: int) -> None:
+        known = self.records()
+        found = self.collection.search_text(query or "a 1", n_results=k, include=["scores"])
+        ranked = Ranked(Records(found["ids"][0]), np.array(found["scores"][0]))
+        check_ranked(ranked, query or "a 1", known, range(len(known)), k)
 
     @invariant()
     def everything_is_the_same(self) -> None:

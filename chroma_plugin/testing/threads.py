@@ -12,7 +12,8 @@ from chroma_plugin.backend import CollectionStore
 from chroma_plugin.testing.base import Bench
 from chroma_plugin.testing.clients import add, everything, filled
 from chroma_plugin.testing.data import ids_of, numbered, read, records, vectors
-from chroma_plugin.types import Metric, Scan, Search
+from chroma_plugin.testing.texts import HAS_LIBRARY
+from chroma_plugin.types import Metric, Scan, Search, TextSearch
 
 WRITES = 40
 READERS = 8
@@ -97,3 +98,6 @@ def check_one_moment(store: CollectionStore) -> None:
     assert ids_of(store, Scan(ids=["r7", "r3"])) == ["r7", "r3"]
     [hits] = store.search(Search(vectors(1, seed=5), 20, Metric.L2))
     assert len(hits.records) == len(hits.distances) == 20
+    if HAS_LIBRARY:
+        [ranked] = store.search_text(TextSearch(["about"], 1_000))
+        assert len(ranked.records) in (100, 110), "A text search sees part of a batch."

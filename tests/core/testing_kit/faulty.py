@@ -17,8 +17,20 @@ from plain import PlainBackend, PlainStore, Row
 from chroma_plugin import distances
 from chroma_plugin.backend import Backend, Pushdown
 from chroma_plugin.filters import Compare, Contains, Expr, Not, Op, compile_filter, keep, leaves
+from chroma_plugin.ranking import words_of
 from chroma_plugin.testing import BackendConformance
-from chroma_plugin.types import CollectionInfo, Hits, Records, Scan, Search, concatenate
+from chroma_plugin.types import (
+    FIELDS,
+    NO_FIELDS,
+    CollectionInfo,
+    Hits,
+    Ranked,
+    Records,
+    Scan,
+    Search,
+    TextSearch,
+    concatenate,
+)
 
 
 class Kit(BackendConformance):
@@ -379,6 +391,82 @@ class SearchIgnoresIds(PlainStore):
         return super().search(replace(request, ids=None))
 
 
+class CountsWhatIsLeft(PlainStore):
+    """The numbers of the formula are those of the records that ids and filters leave."""
+
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        [left] = self.scan(Scan(ids=request.ids, where=request.where, fields=NO_FIELDS))
+        rows = {id: self.rows[id] for id in self.rows if id in left.ids}
+        return PlainStore(rows).search_text(replace(request, ids=None, where=None))
+
+
+class CountsRecordsWithoutDocument(PlainStore):
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        rows = {id: replace(row, document=row.document or "") for id, row in self.rows.items()}
+        return PlainStore(rows).search_text(request)
+
+
+class TextIgnoresIds(PlainStore):
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        return super().search_text(replace(request, ids=None))
+
+
+class CutsTextsBeforeItFilters(PlainStore):
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        found = super().search_text(replace(request, where=None, fields=FIELDS))
+        return [self.left(ranked, request) for ranked in found]
+
+    def left(self, ranked: Ranked, request: TextSearch) -> Ranked:
+        rows = range(len(ranked.records)) if request.where is None else keep(request.where, ranked.records)
+        return Ranked(ranked.records.take(rows).only(request.fields), ranked.scores[list(rows)])
+
+
+class TextTiesByName(PlainStore):
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        rows = dict(sorted(self.rows.items()))
+        return PlainStore(rows).search_text(request)
+
+
+class WorstTextsFirst(PlainStore):
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        return [
+            Ranked(ranked.records.take(range(len(ranked.records))[::-1]), ranked.scores[::-1])
+            for ranked in super().search_text(request)
+        ]
+
+
+class TextCaseMatters(PlainStore):
+    """Capitals make another word."""
+
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        rows = {id: replace(row, document=self.marked(row.document)) for id, row in self.rows.items()}
+        queries = [self.marked(query) or "" for query in request.queries]
+        return PlainStore(rows).search_text(replace(request, queries=queries))
+
+    def marked(self, text: str | None) -> str | None:
+        return None if text is None else "".join(f"{char}_" if char.isupper() else char for char in text)
+
+
+class EachWordOnce(PlainStore):
+    """A word that stands twice in a query weighs as one."""
+
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        queries = [" ".join(dict.fromkeys(words_of(query))) for query in request.queries]
+        return super().search_text(replace(request, queries=queries))
+
+
+class TextsOfYesterday(PlainStore):
+    """An index of its own that hears only of new ids."""
+
+    def __init__(self, rows: dict[str, Row]) -> None:
+        super().__init__(rows)
+        self.index: dict[str, Row] = {}
+
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        self.index = {**self.rows, **{id: row for id, row in self.index.items() if id in self.rows}}
+        return PlainStore(self.index).search_text(request)
+
+
 class MissesOneInTen(PlainStore):
     """Approximate, and does not say so."""
 
@@ -505,6 +593,15 @@ FAULTS: tuple[type[Kit], ...] = (
     faulty("test_max_distance", store=IgnoresMaxDistance),
     faulty("test_ids_restrict", store=SearchIgnoresIds),
     faulty("test_recall", store=MissesOneInTen),
+    faulty("test_ids_and_filters_restrict_what_is_found_not_what_is_counted", store=CountsWhatIsLeft),
+    faulty("test_texts_that_fit_best_come_first", store=CountsRecordsWithoutDocument),
+    faulty("test_ids_and_filters_restrict_what_is_found_not_what_is_counted", store=TextIgnoresIds),
+    faulty("test_ids_and_filters_restrict_what_is_found_not_what_is_counted", store=CutsTextsBeforeItFilters),
+    faulty("test_equal_texts_come_in_the_order_of_insertion", store=TextTiesByName),
+    faulty("test_texts_that_fit_best_come_first", "test_random_texts", store=WorstTextsFirst),
+    faulty("test_the_same_word", "test_texts_that_fit_best_come_first", store=TextCaseMatters),
+    faulty("test_texts_that_fit_best_come_first", store=EachWordOnce),
+    faulty("test_a_text_search_sees_every_write", "test_texts_at_a_larger_size", store=TextsOfYesterday),
     faulty("test_create_refuses_a_name_that_is_taken", database=CreateReplaces),
     faulty("test_rename_refuses_a_name_that_is_taken", database=RenameReplaces),
     faulty("test_drop_deletes_the_records", database=DropLeavesRecords),
