@@ -33,6 +33,10 @@ class DuckDBCatalog:
         self._last_number = max(self._number_of.values(), default=0)
         catalog.load(tenants, [(tenant, name) for tenant, name in databases], [_info(*row[1:]) for row in rows])
 
+    def ids(self) -> set[str]:
+        """Of all collections, as text."""
+        return {str(id) for id in self._number_of}
+
     def number(self, info: CollectionInfo) -> int:
         """Which of the tables holds the collection's records."""
         return self._number_of[info.id]
@@ -102,7 +106,7 @@ class DuckDBCatalog:
             for number, dimension in cursor.execute("SELECT number, coalesce(dimension, 0) FROM collections"):
                 table = schema.records_table(number)
                 [(living,)] = cursor.execute(f"SELECT count(*) FROM {table}")
-                dead += (stored[table] - living) * dimension * 4
+                dead += (stored[table] - living) * dimension * 4  # settling does not reach the vectors of deleted rows
         return int(dead)
 
     def _drop(self, cursor: Cursor, info: CollectionInfo) -> None:

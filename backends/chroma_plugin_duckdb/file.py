@@ -32,6 +32,8 @@ _SAFE: Final = {
     "autoload_known_extensions": "false",
     # Checkpoints are rare and short: a small threshold makes every few hundredth write wait for one.
     "wal_autocheckpoint": "256MB",
+    # What was needed for a while goes back to the system, some seconds later.
+    "allocator_background_threads": "true",
 }
 
 

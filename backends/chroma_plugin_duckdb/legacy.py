@@ -52,7 +52,7 @@ def _copy(directory: Path, file: File) -> int:
     total = 0
     for info, batches in read_legacy(directory):
         catalog.add_collection(info)
-        records = DuckDBRecords(file, catalog.number(info), directory)
+        records = DuckDBRecords(file, catalog.number(info), directory, directory)
         count = 0
         for rows in _rows(batches):
             records.write(np.empty(0, dtype=np.int64), rows)
@@ -81,4 +81,5 @@ def _rows(batches: Iterator[Records]) -> Iterator[Rows]:
 
 
 def _with_dimension(info: CollectionInfo, rows: Rows) -> CollectionInfo:
+    assert rows.embeddings is not None
     return replace(info, dimension=rows.embeddings.shape[1])

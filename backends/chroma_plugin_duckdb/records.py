@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from chroma_plugin_duckdb.schema import records_table
 _AT_ONCE: Final = 20_000
 """Rows that go to DuckDB in one statement: some 30 MB at 384 dimensions."""
 _READ_AT_ONCE: Final = 4_096
-"""Rows that come from it: few enough that what is left behind can be used again for the next."""
+"""Rows that come from it: few enough that the memory of one batch can be used again for the next."""
 
 _FEW: Final = 4
 """Up to here an INSERT per row is quicker than handing DuckDB arrays: 0.9 ms for one row against 1.6."""
@@ -28,40 +28,57 @@ _FEW: Final = 4
 class DuckDBRecords:
     """A `chroma_plugin.toolkit.journal.Journal`: one transaction per change."""
 
-    def __init__(self, file: File, number: int, graph_directory: Path) -> None:
+    def __init__(self, file: File, number: int, vector_directory: Path, graph_directory: Path) -> None:
         self._file = file
         self._table = records_table(number)
+        self._vector_directory = vector_directory
         self._graph_directory = graph_directory
 
-    def count(self) -> int:
+    def dimension(self) -> int | None:
         with self._file.reading() as cursor:
-            return int(cursor.execute(f"SELECT count(*) FROM {self._table}")[0][0])
+            found = cursor.execute(
+                f"SELECT octet_length(embedding) // 4 FROM {self._table} WHERE embedding IS NOT NULL LIMIT 1"
+            )
+        return int(found[0][0]) if found else None
 
-    def load(self, dimension: int) -> Iterator[Rows]:
+    def load(self, *, settled: bool) -> Iterator[Rows]:
+        # In the order in which they were written: what came last is what an index file may not know yet.
+        statement = (
+            f"SELECT place, stamp, id, document, metadata, uri FROM {self._table} "
+            "WHERE rowid >= ? AND rowid < ? AND embedding IS NULL ORDER BY rowid"
+            if settled
+            else f"SELECT * FROM {self._table} WHERE rowid >= ? AND rowid < ? AND embedding IS NOT NULL ORDER BY rowid"
+        )
         with self._file.reading() as cursor:
-            last = cursor.execute(f"SELECT coalesce(max(rowid), -1) FROM {self._table}")[0][0]
-            # In the order in which they were written: what came last is what an index file may not know yet.
+            [(last,)] = cursor.execute(f"SELECT coalesce(max(rowid), -1) FROM {self._table}")
             for start in range(0, last + 1, _READ_AT_ONCE):
-                found = cursor.arrays(
-                    "SELECT place, stamp, id, document, metadata, uri, embedding "
-                    f"FROM {self._table} WHERE rowid >= ? AND rowid < ? ORDER BY rowid",
-                    [start, start + _READ_AT_ONCE],
-                )
-                yield Rows(
-                    ids=found["id"].tolist(),
-                    places=np.asarray(found["place"], dtype=np.int64),
-                    stamps=np.asarray(found["stamp"], dtype=np.int64),
-                    embeddings=self._matrix(found["embedding"], dimension),
-                    documents=found["document"].tolist(),
-                    metadatas=found["metadata"].tolist(),
-                    uris=found["uri"].tolist(),
-                )
+                found = cursor.arrays(statement, [start, start + _READ_AT_ONCE])
+                if len(found["id"]):
+                    yield self._rows(found)
 
-    def _matrix(self, blobs: npt.NDArray[np.object_], dimension: int) -> Matrix:
+    def _rows(self, found: Mapping[str, npt.NDArray[Any]]) -> Rows:
+        return Rows(
+            ids=found["id"].tolist(),
+            places=np.asarray(found["place"], dtype=np.int64),
+            stamps=np.asarray(found["stamp"], dtype=np.int64),
+            embeddings=self._matrix(found["embedding"]) if "embedding" in found else None,
+            documents=found["document"].tolist(),
+            metadatas=found["metadata"].tolist(),
+            uris=found["uri"].tolist(),
+        )
+
+    def _matrix(self, blobs: npt.NDArray[np.object_]) -> Matrix:
         joined = b"".join(blobs.tolist())
-        if len(joined) != len(blobs) * dimension * 4:
+        if len(joined) != len(blobs) * len(blobs[0]) or len(blobs[0]) % 4:
             raise CorruptionError(f"Table {self._table} of {self._file.path} holds an embedding of the wrong length.")
-        return np.frombuffer(joined, dtype="<f4").astype(np.float32, copy=False).reshape(len(blobs), dimension)
+        return np.frombuffer(joined, dtype="<f4").astype(np.float32, copy=False).reshape(len(blobs), -1)
+
+    def settle(self, last: int) -> None:
+        with self._file.transaction() as cursor:
+            cursor.execute(
+                f"UPDATE {self._table} SET embedding = NULL WHERE stamp <= ? AND embedding IS NOT NULL", [last]
+            )
+        self._file.checkpoint()  # or the log, and DuckDB's picture of it in memory, would hold them still
 
     def write(self, removed: Numbers, added: Rows) -> None:
         with self._file.transaction() as cursor:
@@ -105,6 +122,9 @@ class DuckDBRecords:
                 f"UPDATE {self._table} SET {changes} FROM given WHERE {self._table}.place = given.place",
             )
 
+    def vector_directory(self) -> Path:
+        return self._vector_directory
+
     def graph_directory(self) -> Path:
         return self._graph_directory
 
@@ -113,6 +133,7 @@ class DuckDBRecords:
 
 
 def _arrays(rows: Rows, part: slice) -> dict[str, Any]:
+    assert rows.embeddings is not None
     embeddings = np.ascontiguousarray(rows.embeddings[part], dtype="<f4")
     return {
         "place": rows.places[part],

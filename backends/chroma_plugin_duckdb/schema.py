@@ -9,7 +9,8 @@
     records_1       place, stamp, id, document, metadata, uri, embedding       one table per collection:
     records_<number> ...
 
-``embedding`` is the little-endian float32 vector; ``metadata`` is JSON. No table has a key or an index: ids are
+``embedding`` is the little-endian float32 vector, NULL once it was settled: moved into the file of vectors beside this
+one (`chroma_plugin.toolkit.vector_file`); ``metadata`` is JSON. No table has a key or an index: ids are
 unique in the arrays that are made from the file, and DuckDB replays its log without trouble only where no index is
 involved.
 """

@@ -6,5 +6,6 @@ a journal.
 
 ::
 
-    files, growing  <-  columns, graph, exact  <-  table  <-  masks, planner  <-  local
+    files, growing  <-  vectors, vector_file  <-  columns, graph, textindex  <-  table
+                    <-  masks, planner, searching, textsearch, settling  <-  local
 """

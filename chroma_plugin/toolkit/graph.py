@@ -27,6 +27,7 @@ import orjson
 
 from chroma_plugin.distances import squares
 from chroma_plugin.toolkit.files import checksum, replace_file
+from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix, Metric
 
 logger = logging.getLogger("chroma_plugin")
@@ -116,21 +117,26 @@ class Graph:
 
 
 def build(
-    embeddings: Matrix,
+    vectors: Vectors,
     rows: npt.NDArray[np.intp],
     stamps: npt.NDArray[np.int64],
     settings: GraphSettings,
     stop: Callable[[], bool],
 ) -> Graph | None:
-    """A graph over these vectors; None when `stop` said so on the way."""
-    index = _new_index(embeddings.shape[1], settings)
-    longest = float(squares(embeddings).max())
-    index.init_index(len(embeddings), M=settings.max_neighbors, ef_construction=settings.ef_construction)
-    for start in range(0, len(embeddings), _SLICE):
+    """A graph over the vectors in those rows; None when `stop` said so on the way."""
+    index = _new_index(vectors.block(0, 0).shape[1], settings)
+    index.init_index(len(rows), M=settings.max_neighbors, ef_construction=settings.ef_construction)
+    pieces = [slice(start, start + _SLICE) for start in range(0, len(rows), _SLICE)]
+    longest = 0.0
+    if settings.metric is Metric.IP:
+        longest = max(float(squares(vectors.take(rows[piece])).max()) for piece in pieces)
+    for piece in pieces:
         if stop():
             return None
-        piece = _points(embeddings[start : start + _SLICE], settings.metric, longest)
-        index.add_items(piece, np.arange(start, start + len(piece)), num_threads=settings.num_threads or -1)
+        points = _points(vectors.take(rows[piece]), settings.metric, longest)
+        index.add_items(
+            points, np.arange(piece.start, piece.start + len(points)), num_threads=settings.num_threads or -1
+        )
     return Graph(index, rows, stamps)
 
 

@@ -41,12 +41,19 @@ class Growing(Generic[_Scalar]):
             larger[: self._length] = self._buffer[: self._length]
             self._buffer = larger
 
+    def stage(self, rows: Any) -> None:
+        """Write the rows of an array-like behind the end, where nobody sees them yet."""
+        self.reserve(len(rows))
+        self._buffer[self._length : self._length + len(rows)] = rows
+
+    def publish(self, count: int) -> None:
+        """Let the end include so many of the staged rows."""
+        self._length += count
+
     def extend(self, rows: Any) -> None:
         """Append the rows of an array-like."""
-        count = len(rows)
-        self.reserve(count)
-        self._buffer[self._length : self._length + count] = rows
-        self._length += count
+        self.stage(rows)
+        self.publish(len(rows))
 
     def fill(self, value: Any, count: int) -> None:
         """Append one value `count` times."""

@@ -24,11 +24,16 @@ class Patch:
 class Journal(Protocol):
     """The truth of one collection. Each change is all or nothing, and on disk when the call returns."""
 
-    def count(self) -> int:
-        """How many rows `load` gives."""
+    def dimension(self) -> int | None:
+        """Of any vector it holds; None when it holds none."""
 
-    def load(self, dimension: int) -> Iterator[Rows]:
-        """All rows, in batches, best in the order in which they were written."""
+    def load(self, *, settled: bool) -> Iterator[Rows]:
+        """The rows whose vectors were settled, without these, in any order; or the others, best in the order in which
+        they were written. In batches.
+        """
+
+    def settle(self, last: int) -> None:
+        """The vectors with stamps up to this one are on disk in `vector_directory`: they need not be kept here."""
 
     def write(self, removed: Numbers, added: Rows) -> None:
         """Remove the records at those places, then add those; the two may share places."""
@@ -39,21 +44,27 @@ class Journal(Protocol):
     def patch(self, patch: Patch) -> None:
         """Replace the columns that are not None."""
 
+    def vector_directory(self) -> Path | None:
+        """Where a file of vectors may be kept; None when this keeps them itself."""
+
     def graph_directory(self) -> Path | None:
         """Where index files may be kept between two openings; None for nowhere."""
 
     def writable(self) -> bool:
-        """Whether index files may be written."""
+        """Whether anything may be written."""
 
 
 class NoJournal:
     """Nothing is kept: the collection lives in memory."""
 
-    def count(self) -> int:
-        return 0
+    def dimension(self) -> int | None:
+        return None
 
-    def load(self, dimension: int) -> Iterator[Rows]:
+    def load(self, *, settled: bool) -> Iterator[Rows]:
         return iter(())
+
+    def settle(self, last: int) -> None:
+        pass
 
     def write(self, removed: Numbers, added: Rows) -> None:
         pass
@@ -63,6 +74,9 @@ class NoJournal:
 
     def patch(self, patch: Patch) -> None:
         pass
+
+    def vector_directory(self) -> Path | None:
+        return None
 
     def graph_directory(self) -> Path | None:
         return None

@@ -11,15 +11,18 @@ import numpy as np
 
 from chroma_plugin.backend import CollectionStore, Pushdown
 from chroma_plugin.filters.ast import Expr
+from chroma_plugin.toolkit import settling
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.journal import Journal, Patch
 from chroma_plugin.toolkit.masks import mask
 from chroma_plugin.toolkit.searching import Nearest
-from chroma_plugin.toolkit.table import RowNumbers, Rows, Table, View, as_json
+from chroma_plugin.toolkit.table import Rows, Table, View, as_json
+from chroma_plugin.toolkit.textsearch import BestTexts
 from chroma_plugin.toolkit.upkeep import Upkeep
-from chroma_plugin.types import CollectionInfo, Hits, Records, Scan, Search
+from chroma_plugin.toolkit.vectors import RowNumbers
+from chroma_plugin.types import CollectionInfo, Hits, Ranked, Records, Scan, Search, TextSearch
 
 _BATCH = 10_000
 """Records in one batch of a scan."""
@@ -36,18 +39,14 @@ class LocalStore(CollectionStore):
         self._writing = threading.RLock()
         # Guards the moment in which a change becomes visible: ids are looked up in a dict that has no views.
         self._publishing = threading.Lock()
-        self._table = Table(info.dimension or 0)
+        self._table = settling.restored(journal, info.dimension or journal.dimension() or 0)
         self._upkeep = Upkeep(self, journal, background)
-        self._next = 1 + max(self._load(), self._upkeep.greatest_stamp())
+        self._next = 1 + max(self._greatest_number(), self._upkeep.greatest_stamp())
         self._upkeep.open()
 
-    def _load(self) -> int:
-        """Read all records; the greatest number that any of them uses."""
-        table = self._table
-        table.reserve(self._journal.count())
-        for rows in self._journal.load(table.dimension):
-            table.append(rows)
-        return max(int(numbers[:].max(initial=-1)) for numbers in (table.stamps, table.places))
+    def _greatest_number(self) -> int:
+        """Of all that the records use."""
+        return max(int(numbers[:].max(initial=-1)) for numbers in (self._table.stamps, self._table.places))
 
     def configure(self, info: CollectionInfo) -> None:
         self._settings = graph_settings(info)
@@ -70,7 +69,7 @@ class LocalStore(CollectionStore):
             table = self._table_for(records)
             replaced = table.places[:][table.find(records.ids)]
             rows = self._rows(table, records)
-            table.reserve(len(rows))
+            table.prepare(rows)
             self._journal.write(replaced, rows)
             with self._publishing:
                 table.append(rows)
@@ -97,7 +96,7 @@ class LocalStore(CollectionStore):
                 return
             patch = Patch(table.places[:][rows], records.documents, as_json(records.metadatas), records.uris)
             new = self._patched(table, rows, patch)
-            table.reserve(len(new))
+            table.prepare(new)
             self._journal.patch(patch)
             with self._publishing:
                 table.append(new)
@@ -153,7 +152,7 @@ class LocalStore(CollectionStore):
             ids=[table.ids[row] for row in numbers],
             places=patch.places,
             stamps=table.stamps[:][rows],
-            embeddings=table.embeddings[:][rows],
+            embeddings=table.vectors.take(rows),
             documents=_new_or_old(patch.documents, table.documents, numbers),
             metadatas=_new_or_old(patch.metadatas, table.metadatas, numbers),
             uris=_new_or_old(patch.uris, table.uris, numbers),
@@ -196,6 +195,11 @@ class LocalStore(CollectionStore):
             for near, distances in nearest.find(np.ascontiguousarray(request.embeddings))
         ]
 
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        view, rows = self._find(request.ids)
+        best = BestTexts(view, request.k, rows, request.where).find(request.queries)
+        return [Ranked(view.records(found, request.fields), scores) for found, scores in best]
+
     @staticmethod
     def _among(view: View, rows: RowNumbers | None, where: Expr | None) -> Mask:
         among: Mask = view.alive if where is None else mask(view, where)
@@ -222,6 +226,13 @@ class LocalStore(CollectionStore):
 
     def stats(self) -> dict[str, Any]:
         return self._upkeep.stats()
+
+    def finish(self) -> None:
+        """Before the journal is closed, after the last write: what it holds of vectors goes where they are quickly
+        read, if it is much.
+        """
+        self._upkeep.settle_now()
+        settling.finish(self.view)
 
     def retire(self) -> None:
         """The collection is gone: stop working for it."""

@@ -17,13 +17,15 @@ import numpy.typing as npt
 import orjson
 
 from chroma_plugin.distances import squares
+from chroma_plugin.errors import CorruptionError
 from chroma_plugin.filters.compare import MISSING
 from chroma_plugin.toolkit.columns import Column
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.growing import Growing
+from chroma_plugin.toolkit.textindex import TextIndex
+from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers, Vectors
 from chroma_plugin.types import Field, Matrix, Metadata, Records
 
-RowNumbers = npt.NDArray[np.intp]
 Numbers = npt.NDArray[np.int64]
 
 
@@ -36,7 +38,8 @@ class Rows:
     """The order of insertion; a replaced record keeps its place."""
     stamps: Numbers
     """A number that stands for this id's vector; never used twice, so that an index file can name vectors by it."""
-    embeddings: Matrix
+    embeddings: Matrix | None
+    """None when the table has them already."""
     documents: Sequence[str | None]
     metadatas: Sequence[str | None]
     """JSON text."""
@@ -87,7 +90,7 @@ class View:
         table, numbers = self.table, rows.tolist()
         return Records(
             ids=[table.ids[row] for row in numbers],
-            embeddings=table.embeddings[: self.length][rows] if "embeddings" in fields else None,
+            embeddings=table.vectors.take(rows) if "embeddings" in fields else None,
             documents=[table.documents[row] for row in numbers] if "documents" in fields else None,
             metadatas=[table.metadata(row) for row in numbers] if "metadatas" in fields else None,
             uris=[table.uris[row] for row in numbers] if "uris" in fields else None,
@@ -97,19 +100,20 @@ class View:
 class Table:
     """Rows, appended by one writer at a time. Its `view` is replaced, never changed."""
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, vectors: Vectors | None = None) -> None:
         self.dimension: Final = dimension
+        self.vectors: Vectors = MemoryVectors(dimension) if vectors is None else vectors
         self.ids: list[str] = []
         self.documents: list[str | None] = []
         self.metadatas: list[str | None] = []
         self.uris: list[str | None] = []
         self.places = Growing(np.int64)
         self.stamps = Growing(np.int64)
-        self.embeddings = Growing(np.float32, dimension)
-        self.squares = Growing(np.float32)
+        self._squares = _Squares(0, Growing(np.float32))
         self.row_of: dict[str, int] = {}
         self._columns: dict[str, Column] = {}
-        self._columns_lock = threading.Lock()
+        self.texts = TextIndex()
+        self._deriving = threading.Lock()
         self._alive = Growing(np.bool_)
         self.view = View(self, 0, self._alive[:], 0, in_order=True)
 
@@ -125,13 +129,16 @@ class Table:
 
     # -- writing (the caller holds the writer's lock) ----------------------------------------------------------------
 
-    def reserve(self, count: int) -> None:
-        """Make room, so that `append` can't fail once the journal has written."""
-        for array in (self.places, self.stamps, self.embeddings, self.squares, self._alive):
-            array.reserve(count)
+    def prepare(self, rows: Rows) -> None:
+        """Make room and write the vectors, so that `append` can't fail once the journal has written."""
+        assert rows.embeddings is not None
+        for array in (self.places, self.stamps, self._alive):
+            array.reserve(len(rows))
+        self.vectors.stage(rows.embeddings)
 
     def append(self, rows: Rows) -> None:
-        """Publish new rows; rows of the same ids die."""
+        """Publish new rows, which were prepared; rows of the same ids die."""
+        assert rows.embeddings is not None
         start, count = len(self.ids), len(rows)
         view = self.view
         in_order = view.in_order and _ascends(self.places[start - 1 : start], rows.places)
@@ -142,11 +149,42 @@ class Table:
         self.uris.extend(rows.uris)
         self.places.extend(rows.places)
         self.stamps.extend(rows.stamps)
-        self.embeddings.extend(rows.embeddings)
-        self.squares.extend(squares(rows.embeddings))
+        self.vectors.publish(count)
+        with self._deriving:
+            self._squares.values.extend(squares(rows.embeddings))
         self.row_of.update(zip(rows.ids, range(start, start + count), strict=True))
         self._alive.fill(True, count)
         self._publish(replaced, len(self.ids), view.count + count - len(replaced), in_order)
+
+    def restore(self, stamps: Numbers, batches: Iterable[Rows]) -> None:
+        """Begin with records whose vectors are there: row i has the stamp ``stamps[i]``; what no record has is dead."""
+        count = len(stamps)
+        self.ids, self.documents, self.metadatas, self.uris = (
+            [""] * count,
+            [None] * count,
+            [None] * count,
+            [None] * count,
+        )
+        places, alive = np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=np.bool_)
+        row_of_stamp = _Finder(stamps)
+        for batch in batches:
+            rows = row_of_stamp.find(batch.stamps)
+            places[rows], alive[rows] = batch.places, True
+            self._fill(rows.tolist(), batch)
+        # A dead row stands where the row before it does, so that it is in order if the others are.
+        self.places.extend(np.where(alive, places, np.maximum.accumulate(places)))
+        self.stamps.extend(stamps)
+        self._alive.extend(alive)
+        self._squares = _Squares(count, Growing(np.float32))
+        in_order = _ascends(places[:0], places[alive])
+        self.view = View(self, count, self._alive[:], int(np.count_nonzero(alive)), in_order)
+
+    def _fill(self, rows: list[int], batch: Rows) -> None:
+        for row, id, document, metadata, uri in zip(
+            rows, batch.ids, batch.documents, batch.metadatas, batch.uris, strict=True
+        ):
+            self.ids[row], self.documents[row], self.metadatas[row], self.uris[row] = id, document, metadata, uri
+        self.row_of.update(zip(batch.ids, rows, strict=True))
 
     def kill(self, ids: Iterable[str]) -> None:
         """Publish that those records are gone."""
@@ -164,12 +202,34 @@ class Table:
             self._alive = alive
         self.view = replace(self.view, length=length, alive=self._alive[:length], count=count, in_order=in_order)
 
+    # -- derived from the rows when they are needed ------------------------------------------------------------------
+
+    def squares(self, first: int, last: int) -> npt.NDArray[np.float32]:
+        """The squared lengths of the vectors in the rows from `first` up to `last`."""
+        known = self._squares
+        if first < known.start:
+            known = self._measure_all()
+        return known.values[first - known.start : last - known.start]
+
+    def _measure_all(self) -> _Squares:
+        # What was restored is measured when it is first wanted: that reads every vector.
+        with self._deriving:
+            known = self._squares
+            if known.start:
+                values = Growing(np.float32)
+                values.reserve(known.start + len(known.values))
+                for first in range(0, known.start, _ROWS_AT_ONCE):
+                    values.extend(squares(self.vectors.block(first, min(first + _ROWS_AT_ONCE, known.start))))
+                values.extend(known.values[:])
+                self._squares = _Squares(0, values)
+            return self._squares
+
     # -- metadata columns --------------------------------------------------------------------------------------------
 
     def columns(self, keys: Iterable[str], length: int) -> dict[str, Column]:
         """Those keys as columns of at least `length` rows, built or brought up to date now."""
         wanted = set(keys)
-        with self._columns_lock:
+        with self._deriving:
             columns = {key: self._columns.setdefault(key, Column()) for key in wanted}
             start = min((len(column) for column in columns.values()), default=length)
             for first in range(start, length, _ROWS_AT_ONCE):
@@ -186,12 +246,36 @@ class Table:
 
     @property
     def nbytes(self) -> int:
-        arrays = (self.places, self.stamps, self.embeddings, self.squares, self._alive)
-        return sum(array.nbytes for array in arrays) + sum(column.nbytes for column in self._columns.values())
+        arrays = (self.places, self.stamps, self.vectors, self._squares.values, self._alive)
+        derived = sum(column.nbytes for column in self._columns.values()) + self.texts.nbytes
+        return sum(array.nbytes for array in arrays) + derived
 
 
 _ROWS_AT_ONCE: Final = 10_000
 """How many decoded metadata dicts are held at a time while columns are built."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Squares:
+    """Squared lengths of the vectors in the rows from `start` on."""
+
+    start: int
+    values: Growing[np.float32]
+
+
+class _Finder:
+    """Which row has a stamp; the last one, where an update of other columns copied a vector."""
+
+    def __init__(self, stamps: Numbers) -> None:
+        self._order = np.argsort(stamps, kind="stable")
+        self._sorted = stamps[self._order]
+
+    def find(self, stamps: Numbers) -> RowNumbers:
+        missing = int(np.count_nonzero(~np.isin(stamps, self._sorted)))
+        if missing:
+            raise CorruptionError(f"The vectors of {missing} records are missing. Restore the directory from a backup.")
+        at = np.searchsorted(self._sorted, stamps, side="right") - 1
+        return self._order[at]
 
 
 def _ascends(last: Numbers, places: Numbers) -> bool:

@@ -15,11 +15,12 @@ from uuid import uuid4
 import numpy as np
 
 from chroma_plugin.toolkit import graph as graphs
+from chroma_plugin.toolkit import settling
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.journal import Journal
 from chroma_plugin.toolkit.planner import GRAPH_FROM, TAIL_FROM
-from chroma_plugin.toolkit.table import Rows, Table, View
+from chroma_plugin.toolkit.table import View
 
 if TYPE_CHECKING:
     from chroma_plugin.toolkit.local import LocalStore
@@ -38,6 +39,7 @@ class Upkeep:
 
     def __init__(self, store: LocalStore, journal: Journal, background: Background) -> None:
         self._store = store
+        self._journal = journal
         self._directory = journal.graph_directory()
         self._writable = journal.writable()
         self._background = background
@@ -51,7 +53,7 @@ class Upkeep:
     def look(self) -> None:
         """After a write: have done in the background what has become worth doing."""
         view = self._store.view
-        if _wants_compaction(view) or (_wants_graph(view) and graphs.available()):
+        if _wants_compaction(view) or self._wants_settling() or (_wants_graph(view) and graphs.available()):
             self._background.submit(self._tend)
 
     def _tend(self) -> None:
@@ -61,6 +63,7 @@ class Upkeep:
                 return
             if _wants_compaction(self._store.view):
                 self.compact_now()
+            self.settle_now()
             if _wants_graph(self._store.view) and graphs.available():
                 self._build()
 
@@ -95,12 +98,13 @@ class Upkeep:
         rows = rows[view.alive[rows]]
         if len(rows):
             table = view.table
-            embeddings, stamps = table.embeddings[: view.length][rows], table.stamps[: view.length][rows]
-            built = graphs.build(embeddings, rows, stamps, self._store.settings, self._stopping)
+            stamps = table.stamps[: view.length][rows]
+            built = graphs.build(table.vectors, rows, stamps, self._store.settings, self._stopping)
             if built is None:
                 return
             kept.append(replace(built, name=uuid4().hex))
             self._save(kept[-1])
+        view.table.vectors.release()
         self._publish(tuple(kept), view.length)
         self._remove([graph for graph in view.graphs if graph not in kept])
 
@@ -115,12 +119,15 @@ class Upkeep:
         return max((graphs.last_stamp(path) for path in self._files("*.json")), default=-1)
 
     def open(self) -> None:
-        """Load in the background what was saved, then see whether something is to be done."""
+        """Load in the background what was saved, see whether something is to be done, and look for damage."""
         self._background.submit(self._open)
 
     def _open(self) -> None:
         self._load()
         self.look()
+        for _ in settling.checks(self._store.view):
+            if self._stopping():
+                return
 
     def _files(self, pattern: str = "*") -> list[Path]:
         if self._directory is None or not self._directory.is_dir():
@@ -134,12 +141,12 @@ class Upkeep:
             self._loaded = True
             if not self._files() or not graphs.available():
                 return
-            table = self._store.view.table
-            stamps = table.stamps[: self._store.view.length]
+            view = self._store.view
+            table, stamps = view.table, view.table.stamps[: view.length]
             names = [path.with_suffix("") for path in self._files("*.json")]
             loaded = [graphs.load(name, table.dimension, self._store.settings) for name in names]
             found = [graph.with_rows_of(stamps) for graph in loaded if graph is not None]
-            covered = np.zeros(len(stamps), dtype=np.bool_)
+            covered = ~view.alive
             for graph in found:
                 covered[graph.rows[graph.rows >= 0]] = True
             # Rows stand in the order they were written, so that what the graphs don't know is at the end.
@@ -163,14 +170,32 @@ class Upkeep:
             if path.name.partition(".")[0] not in names:
                 path.unlink(missing_ok=True)
 
-    # -- dead rows ---------------------------------------------------------------------------------------------------
+    # -- dead rows and settled vectors -------------------------------------------------------------------------------
 
     def compact_now(self) -> None:
-        """A table of the live rows alone takes the place of the present one."""
+        """A table of the live rows alone takes the place of the present one; what the graphs cover stays in front."""
+        view = self._store.view
+        view.table.texts.keep_up(view.table.documents, view.length)  # before writers have to wait
         with self._tending, self._store.writing:
             view = self._store.view
-            if view.count < view.length:
-                self._store.publish(_compacted(view))
+            if view.count == view.length:
+                return
+            rows = np.flatnonzero(view.alive)
+            front = int(np.count_nonzero(view.alive[: view.covered]))
+            rows = np.concatenate([view.sorted(rows[:front]), view.sorted(rows[front:])])
+            table = settling.moved(view, rows, self._journal)
+            table.texts = view.table.texts.moved(rows, view.length)
+            kept = tuple(graph.with_rows_of(table.stamps[:]) for graph in view.graphs)
+            self._store.publish(replace(table.view, graphs=kept, covered=front))
+
+    def settle_now(self) -> None:
+        """Put the vectors that the journal keeps into their file, if they are many."""
+        with self._tending:
+            if self._wants_settling():
+                settling.settle(self._store, self._journal)
+
+    def _wants_settling(self) -> bool:
+        return settling.possible(self._journal) and settling.wanted(self._store.view)
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 
@@ -204,25 +229,3 @@ def _is_worth_keeping(graph: Graph, view: View, loose: int) -> bool:
     rows = graph.rows[graph.rows >= 0]
     live = int(np.count_nonzero(view.alive[rows]))
     return live > 4 * loose and live > (1 - _DEAD_SHARE) * len(graph)
-
-
-def _compacted(view: View) -> View:
-    """The live rows in a table of their own; what the graphs cover stays in front."""
-    rows = np.flatnonzero(view.alive)
-    front = int(np.count_nonzero(view.alive[: view.covered]))
-    rows = np.concatenate([view.sorted(rows[:front]), view.sorted(rows[front:])])
-    old, length, numbers = view.table, view.length, rows.tolist()
-    table = Table(old.dimension)
-    table.append(
-        Rows(
-            ids=[old.ids[row] for row in numbers],
-            places=old.places[:length][rows],
-            stamps=old.stamps[:length][rows],
-            embeddings=old.embeddings[:length][rows],
-            documents=[old.documents[row] for row in numbers],
-            metadatas=[old.metadatas[row] for row in numbers],
-            uris=[old.uris[row] for row in numbers],
-        )
-    )
-    kept = tuple(graph.with_rows_of(table.stamps[:]) for graph in view.graphs)
-    return replace(table.view, graphs=kept, covered=front)

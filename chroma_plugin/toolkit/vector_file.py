@@ -1,0 +1,276 @@
+"""Vectors in a file, mapped when all are wanted, read one by one when few are.
+
+A vector is first kept by the journal, together with its record. When enough have gathered, they are *settled*: put on
+disk here, with the stamp of each, and named by a header. From then on the journal need not hold them any more. Rows
+behind the header's end are only there for this process; the next one has them from the journal.
+
+Three files with one number: ``7.vectors`` (float32 rows), ``7.stamps`` (int64 each) and ``7.json``, the header, which
+is replaced whole and makes the others valid. Compaction begins the next number. Every block has a checksum, which is
+looked at before its first use.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+import weakref
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from chroma_plugin.errors import CorruptionError, StorageError
+from chroma_plugin.toolkit.files import replace_file
+from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers
+from chroma_plugin.types import Matrix
+
+SUPPORTED: Final = hasattr(os, "pread") and hasattr(mmap.mmap, "madvise")
+"""Whether this system reads at a place of a file and gives mapped memory back; else vectors stay in the journal."""
+
+_FORMAT: Final = 1
+_BLOCK_BYTES: Final = 256 << 10
+"""Bytes under one checksum: a first look at one row costs 0.2 ms."""
+_FEW: Final = 64
+"""Rows that are read one by one, 1.5 microseconds each: mapping them would keep whole pages in memory."""
+_LARGEST_SLACK: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    format: int
+    dimension: int
+    rows: int
+    stamps_checksum: int
+    in_block: int
+    """Rows under one checksum."""
+    checksums: list[int]
+
+
+class VectorFile:
+    """The `Vectors` of one table. All but the settling is called by the table's one writer or by its readers."""
+
+    def __init__(self, path: Path, dimension: int, header: _Header) -> None:
+        self._path = path
+        self._dimension = dimension
+        self._width = dimension * 4
+        self._in_block = header.in_block
+        self._header = header
+        self._length = header.rows
+        self._checked = np.zeros(len(header.checksums), dtype=np.bool_)
+        self._descriptor = os.open(path, os.O_RDWR)
+        # Readers may hold on to it; and a client that is closed at exit still writes.
+        weakref.finalize(self, os.close, self._descriptor).atexit = False
+        os.ftruncate(self._descriptor, header.rows * self._width)
+        self._capacity = header.rows
+        self._map: mmap.mmap | None = None
+        self._mapping = threading.Lock()
+
+    # -- making and finding ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, directory: Path, dimension: int) -> VectorFile:
+        """An empty one, with the next number."""
+        directory.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((int(path.stem) for path in directory.glob("*.*") if path.stem.isdecimal()), default=0)
+        path = directory / f"{number}.vectors"
+        path.touch(exist_ok=False)
+        return cls(path, dimension, _Header(_FORMAT, dimension, 0, 0, max(1, _BLOCK_BYTES // (dimension * 4)), []))
+
+    @classmethod
+    def open(cls, directory: Path, dimension: int) -> VectorFile | None:
+        """The one that was settled last; None when there is none. Raises CorruptionError for a damaged one."""
+        path = _latest(directory)
+        return None if path is None else cls(path, dimension, _read_header(path, dimension))
+
+    def remove_others(self) -> None:
+        """Delete the files of other numbers: left behind by a compaction, finished or not."""
+        for path in self._path.parent.glob("*.*"):
+            if path.name.partition(".")[0] != self._path.stem:
+                path.unlink(missing_ok=True)
+
+    # -- what `Vectors` asks -----------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self._length
+
+    def stage(self, embeddings: Matrix) -> None:
+        self._reserve(len(embeddings))
+        data = np.ascontiguousarray(embeddings, dtype="<f4").data.cast("B")
+        place = self._length * self._width
+        while data:
+            written = os.pwrite(self._descriptor, data, place)
+            data, place = data[written:], place + written
+
+    def _reserve(self, count: int) -> None:
+        """Make room on the disk: a full one must be noticed here, not when a mapped page is written back."""
+        needed = self._length + count
+        if needed > self._capacity:
+            slack = min(needed // 4, _LARGEST_SLACK // max(self._width, 1))
+            try:
+                _allocate(self._descriptor, (needed + slack) * self._width)
+            except OSError as error:
+                raise StorageError(f"{self._path} can't grow: {error}. Nothing was written; make room.") from error
+            self._capacity = needed + slack
+
+    def publish(self, count: int) -> None:
+        self._length += count
+
+    def block(self, first: int, last: int) -> Matrix:
+        self._check_rows(first, last)
+        return self._mapped(last)[first:last]
+
+    def take(self, rows: RowNumbers) -> Matrix:
+        if len(rows) > _FEW:
+            self._check_each(np.unique(rows // self._in_block))
+            return self._mapped(self._length)[rows]
+        self._check_each(rows // self._in_block)
+        taken = np.empty((len(rows), self._dimension), dtype=np.float32)
+        for row, target in zip(rows.tolist(), taken, strict=True):
+            os.preadv(self._descriptor, [target.data], row * self._width)
+        return taken
+
+    def release(self) -> None:
+        with self._mapping:
+            if self._map is not None:
+                self._map.madvise(mmap.MADV_DONTNEED)
+
+    def trim(self) -> None:
+        """Give back the room on the disk that was made and not used; nothing is written afterwards."""
+        os.ftruncate(self._descriptor, self._length * self._width)
+
+    @property
+    def nbytes(self) -> int:
+        return 0
+
+    def _mapped(self, rows: int) -> Matrix:
+        """A read-only picture of at least so many rows. Older ones stay good: they show the same file."""
+        with self._mapping:
+            size = self._capacity * self._width
+            if size == 0:
+                return np.empty((0, self._dimension), dtype=np.float32)
+            if self._map is None or len(self._map) < rows * self._width:
+                self._map = mmap.mmap(self._descriptor, size, access=mmap.ACCESS_READ)
+            known = len(self._map) // self._width
+            return np.frombuffer(self._map, dtype="<f4", count=known * self._dimension).reshape(known, self._dimension)
+
+    # -- settling ----------------------------------------------------------------------------------------------------
+
+    @property
+    def settled(self) -> int:
+        """How many rows the next process finds here."""
+        return self._header.rows
+
+    def settle(self, stamps: npt.NDArray[np.int64]) -> None:
+        """Put the first ``len(stamps)`` rows on disk, for good, each with its stamp."""
+        rows = len(stamps)
+        os.fsync(self._descriptor)
+        whole = self.settled // self._in_block
+        self._check_rows(whole * self._in_block, self.settled)  # a block that is not full gets a new checksum
+        fresh = [self._checksum(block, rows) for block in range(whole, -(-rows // self._in_block))]
+        text = stamps.astype("<i8").tobytes()
+        replace_file(self._path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(text))
+        checksums = [*self._header.checksums[:whole], *fresh]
+        header = _Header(_FORMAT, self._dimension, rows, zlib.crc32(text), self._in_block, checksums)
+        replace_file(
+            self._path.with_suffix(".json"), lambda temporary: temporary.write_bytes(orjson.dumps(asdict(header)))
+        )
+        checked = np.ones(len(header.checksums), dtype=np.bool_)
+        checked[:whole] = self._checked[:whole]
+        self._checked, self._header = checked, header
+
+    def stamps(self) -> npt.NDArray[np.int64]:
+        """Of the settled rows."""
+        return _read_stamps(self._path, self._header)
+
+    # -- checking ----------------------------------------------------------------------------------------------------
+
+    def check(self) -> Iterator[None]:
+        """Look at every block that nobody has looked at yet, one at a time."""
+        for block in np.flatnonzero(~self._checked).tolist():
+            self._check_each(np.array([block]))
+            yield
+
+    def _check_rows(self, first: int, last: int) -> None:
+        self._check_each(np.arange(first // self._in_block, -(-last // self._in_block)))
+
+    def _check_each(self, blocks: RowNumbers) -> None:
+        checked, header = self._checked, self._header
+        for block in blocks[blocks < len(checked)].tolist():
+            if not checked[block]:
+                if self._checksum(block, header.rows) != header.checksums[block]:
+                    raise _damaged(self._path, f"rows {block * self._in_block} and following are not what was written")
+                checked[block] = True
+
+    def _checksum(self, block: int, rows: int) -> int:
+        first = block * self._in_block
+        size = (min(first + self._in_block, rows) - first) * self._width
+        data = os.pread(self._descriptor, size, first * self._width)
+        return zlib.crc32(data) if len(data) == size else -1
+
+
+def in_memory(directory: Path, dimension: int) -> tuple[MemoryVectors, npt.NDArray[np.int64]]:
+    """The settled vectors as a copy in memory, with their stamps: for those who may not write here."""
+    vectors = MemoryVectors(dimension)
+    path = _latest(directory)
+    if path is None:
+        return vectors, np.empty(0, dtype=np.int64)
+    header = _read_header(path, dimension)
+    matrix = np.fromfile(path, dtype="<f4", count=header.rows * dimension).reshape(-1, dimension)
+    for number, expected in enumerate(header.checksums):
+        first = number * header.in_block
+        if zlib.crc32(matrix[first : first + header.in_block].data) != expected:
+            raise _damaged(path, f"rows {first} and following are not what was written")
+    vectors.stage(matrix)
+    vectors.publish(len(matrix))
+    return vectors, _read_stamps(path, header)
+
+
+def _latest(directory: Path) -> Path | None:
+    """Of the newest number that has a header."""
+    numbers = [int(path.stem) for path in directory.glob("*.json") if path.stem.isdecimal()]
+    return directory / f"{max(numbers)}.vectors" if numbers else None
+
+
+def _read_header(path: Path, dimension: int) -> _Header:
+    try:
+        header = _Header(**orjson.loads(path.with_suffix(".json").read_bytes()))
+        size = path.stat().st_size
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(path, str(error)) from error
+    if header.format > _FORMAT:
+        raise StorageError(f"{path} was written by a later release. Upgrade: pip install -U chroma-plugin")
+    if (
+        header.dimension != dimension
+        or size < header.rows * dimension * 4
+        or len(header.checksums) * header.in_block < header.rows
+    ):
+        raise _damaged(path, f"{header.rows} rows of dimension {header.dimension} don't fit its {size} bytes")
+    return header
+
+
+def _read_stamps(path: Path, header: _Header) -> npt.NDArray[np.int64]:
+    try:
+        # There may be more of them than the header knows: it is written after them.
+        text = path.with_suffix(".stamps").read_bytes()[: header.rows * 8]
+    except OSError as error:
+        raise _damaged(path, str(error)) from error
+    if len(text) != header.rows * 8 or zlib.crc32(text) != header.stamps_checksum:
+        raise _damaged(path.with_suffix(".stamps"), "its checksum is wrong")
+    return np.frombuffer(text, dtype="<i8")
+
+
+def _damaged(path: Path, what: str) -> CorruptionError:
+    return CorruptionError(f"{path} is damaged: {what}. Restore the directory from a backup.")
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.ftruncate(descriptor, size)
