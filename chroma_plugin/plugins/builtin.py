@@ -10,5 +10,8 @@ BUILTIN: Final[Mapping[str, str]] = {
     "duckdb": "chroma_plugin_duckdb",
     "rest": "chroma_plugin_rest",
     "embedding_functions": "chroma_plugin.embedding_functions.plugin",
+    "langchain": "chroma_plugin_langchain",
+    "llamaindex": "chroma_plugin_llamaindex",
+    "haystack": "chroma_plugin_haystack",
 }
-"""Plug-in name to module. The wheel declares the backends as entry points as well; those are recognised by module."""
+"""Plug-in name to module. The wheel declares all but one as entry points as well; those are recognised by module."""

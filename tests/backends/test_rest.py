@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +15,7 @@ from chroma_plugin.testing import BackendConformance
 @cache
 def _server() -> RunningServer:
     """One server in memory for all tests of this process."""
-    server = start_server(allow_reset=True)
-    atexit.register(server.stop)
-    return server
+    return start_server(allow_reset=True)
 
 
 class TestRest(BackendConformance):

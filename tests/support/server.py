@@ -18,6 +18,7 @@ from typing import Any, Final
 HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 30
+_started: Final[list[RunningServer]] = []
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def running_server(
 
 
 def start_server(path: str | Path | None = None, *, env: dict[str, str] | None = None, **options: Any) -> RunningServer:
-    """The same, without an end."""
+    """The same, until `stop`, or until the test run ends: workers of xdist run no `atexit`."""
     port = options.pop("port", None) or free_port()
     where = ["--backend", "memory"] if path is None and "backend" not in options else []
     if path is not None:
@@ -70,8 +71,15 @@ def start_server(path: str | Path | None = None, *, env: dict[str, str] | None =
     with os.fdopen(handle, "wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
     server = RunningServer(HOST, port, process, Path(log))
+    _started.append(server)
     _wait_for(server)
     return server
+
+
+def stop_servers() -> None:
+    """End what still runs."""
+    for server in _started:
+        server.stop()
 
 
 def free_port() -> int:
