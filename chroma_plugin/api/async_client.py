@@ -245,7 +245,7 @@ class AsyncClient:
                 self._client.close()
 
     def _asynchronous(self, collection: Collection) -> AsyncCollection:
-        return AsyncCollection(collection._handle, self._rooms)
+        return AsyncCollection(collection, self, self._rooms)
 
 
 def AsyncHttpClient(

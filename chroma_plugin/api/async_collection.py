@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chroma_plugin import requests
 from chroma_plugin.api import notices
@@ -12,11 +12,13 @@ from chroma_plugin.api.collection import Collection
 from chroma_plugin.api.collection_base import CollectionBase
 from chroma_plugin.api.info import Info
 from chroma_plugin.operations import ranking, reading, writing
-from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
 from chroma_plugin.operations.rooms import Rooms
 from chroma_plugin.requests.ranked import Fusion
 from chroma_plugin.requests.writes import MetadataMode, OnConflict
+
+if TYPE_CHECKING:
+    from chroma_plugin.api.async_client import AsyncClient
 
 
 class AsyncCollection(CollectionBase):
@@ -26,9 +28,16 @@ class AsyncCollection(CollectionBase):
     A write that was begun is finished even when the task that awaits it is cancelled.
     """
 
-    def __init__(self, handle: Handle, rooms: Rooms) -> None:
-        super().__init__(handle)
+    def __init__(self, collection: Collection, client: AsyncClient, rooms: Rooms) -> None:
+        super().__init__(collection._handle)
+        self._blocking = collection
+        self._client = client
         self._rooms = rooms
+
+    @property
+    def client(self) -> AsyncClient:
+        """The client it came from."""
+        return self._client
 
     async def add(
         self,
@@ -200,4 +209,4 @@ class AsyncCollection(CollectionBase):
 
     async def adapt(self, name: str, **options: Any) -> Any:
         """See `Collection.adapt`. The adapter gets the blocking `Collection`, which adapters are written for."""
-        return await self._rooms.call(lambda: Collection(self._handle).adapt(name, **options))
+        return await self._rooms.call(lambda: self._blocking.adapt(name, **options))

@@ -304,7 +304,7 @@ class Client(TenantsAndDatabases):
     ) -> Collection:
         if data_loader is not None and not callable(data_loader):
             raise InvalidArgumentError(f"data_loader must be callable with a list of URIs, not {kind(data_loader)}.")
-        return Collection(Handle(self._connection, opened, function, data_loader, self._plugins))
+        return Collection(Handle(self._connection, opened, function, data_loader, self._plugins), self)
 
 
 def _settings(settings: Settings | None, path: str | Path | None, options: Mapping[str, Any]) -> Settings:

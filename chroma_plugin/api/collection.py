@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chroma_plugin import requests
 from chroma_plugin.api import notices
 from chroma_plugin.api.collection_base import CollectionBase
 from chroma_plugin.api.info import Info
 from chroma_plugin.operations import ranking, reading, writing
+from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.procedure import run
 from chroma_plugin.operations.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
 from chroma_plugin.requests.ranked import Fusion
 from chroma_plugin.requests.writes import MetadataMode, OnConflict
+
+if TYPE_CHECKING:
+    from chroma_plugin.api.client import Client
 
 
 class Collection(CollectionBase):
@@ -24,6 +28,15 @@ class Collection(CollectionBase):
     InvalidArgumentError, before anything changes, for an argument that is wrong; NotFoundError when the collection
     was deleted; ClosedError when its client was closed.
     """
+
+    def __init__(self, handle: Handle, client: Client) -> None:
+        super().__init__(handle)
+        self._client = client
+
+    @property
+    def client(self) -> Client:
+        """The client it came from."""
+        return self._client
 
     def add(
         self,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import chroma_plugin as chromadb
 from chroma_plugin.embedding_functions import identity
-from chroma_plugin.errors import InvalidArgumentError, NotFoundError, UnsupportedError
+from chroma_plugin.errors import InvalidArgumentError, NotFoundError
 from chroma_plugin_langchain.embeddings import embedding_function_of
 from chroma_plugin_langchain.steps import Procedure, call
 
@@ -68,7 +68,7 @@ class Place:
         *,
         owns_client: bool,
     ) -> None:
-        self.client = client
+        self.client: Any = collection.client if client is None and collection is not None else client
         self.collection = collection
         self.recipe = recipe
         self.owns_client = owns_client
@@ -86,17 +86,14 @@ class Place:
         return self.collection
 
     def delete(self) -> Procedure[None]:
-        client = self._client("delete_collection")
         collection = yield from self.open()
+        yield from self._check_database(collection)
         self.recipe = _again(self.recipe, collection)
-        yield from call(client.delete_collection, name=collection.name)
+        yield from call(self.client.delete_collection, name=collection.name)
         self.collection, self.deleted = None, True
 
     def reset(self) -> Procedure[None]:
         """An empty collection of the same name, metadata and configuration, and of any dimension."""
-        if self.client is None:
-            yield from self._empty()
-            return
         if not self.deleted:
             yield from self.delete()
         self.deleted = False
@@ -104,8 +101,8 @@ class Place:
 
     def fork(self, name: str) -> Procedure[Place]:
         """A copy of the collection under another name."""
-        client = self._client("fork")
-        collection = yield from self.open()
+        client, collection = self.client, (yield from self.open())
+        yield from self._check_database(collection)
         recipe = _again(self.recipe, collection, name)
         copy = Place(client, None, recipe, owns_client=False)
         arguments = _creation(recipe)
@@ -113,16 +110,17 @@ class Place:
         yield from _copied(collection, copy.collection)
         return copy
 
-    def _client(self, what: str) -> Any:
-        if self.client is None:
-            raise UnsupportedError(
-                f"{what} needs the client: make the store with client= (and collection_name=), "
-                "or use client.delete_collection(name) and client.create_collection(name) yourself."
+    def _check_database(self, collection: Any) -> Procedure[None]:
+        """Names are looked up in the database that the client looks at now."""
+        found = yield from call(self.client.get_collection, name=collection.name, embedding_function=None)
+        if found.id != collection.id:
+            raise InvalidArgumentError(
+                f"Collection {collection.name!r} is in database {collection.database!r}, but its client has turned to "
+                f"another, which has one of that name as well."
             )
-        return self.client
 
     def _found_or_made(self) -> Procedure[Any]:
-        client = self._client("Opening a collection")
+        client = self.client
         try:
             return (yield from call(client.get_collection, name=self.recipe.name, **self._named_function()))
         except NotFoundError:
@@ -131,7 +129,7 @@ class Place:
         return (yield from self._made())
 
     def _made(self) -> Procedure[Any]:
-        client = self._client("Making a collection")
+        client = self.client
         return (yield from call(client.get_or_create_collection, **_creation(self.recipe)))
 
     def _named_function(self) -> dict[str, Any]:
@@ -141,12 +139,6 @@ class Place:
         function = self.recipe.function
         named = (identity(function.get("embedding_function")) or {}).get("type") == "known"
         return dict(function) if named else {}
-
-    def _empty(self) -> Procedure[None]:
-        collection = yield from self.open()
-        found = yield from call(collection.get, include=[])
-        if found["ids"]:
-            yield from call(collection.delete, ids=found["ids"])
 
 
 def place(

@@ -18,7 +18,6 @@ from chroma_plugin.errors import (
     InvalidArgumentError,
     NotFoundError,
     UniqueConstraintError,
-    UnsupportedError,
 )
 
 Store = ChromaPluginVectorStore
@@ -177,20 +176,30 @@ def test_adapt(client: chromadb.Client, name: str, compass: Any) -> None:
         Store("other", collection=collection)
 
 
-def test_a_collection_alone_is_emptied_but_not_deleted(client: chromadb.Client, name: str, compass: Any) -> None:
-    """Without its client a store can't delete a collection, and says what can."""
+def test_a_collection_alone_is_enough(client: chromadb.Client, name: str, compass: Any) -> None:
+    """A store over a collection empties, copies and deletes it."""
     collection = client.create_collection(name, embedding_function=None)
     store = collection.adapt("langchain", embedding=compass)
     store.add_texts(["1,0"])
 
-    with pytest.raises(UnsupportedError, match="client"):
-        store.delete_collection()
-    with pytest.raises(UnsupportedError, match="client"):
-        store.fork("copy")
+    assert [document.page_content for document in store.fork(f"{name}-copy").similarity_search("1,0")] == ["1,0"]
     store.reset_collection()
-    store.reset_collection()
+    assert store.similarity_search("1,0") == []
+    store.delete_collection()
+    with pytest.raises(NotFoundError):
+        client.get_collection(name)
 
-    assert collection.count() == 0
+
+def test_a_client_that_turned_to_another_database(client: chromadb.Client, name: str, compass: Any) -> None:
+    """A collection of the same name there is not taken for this one."""
+    store = Store(collection=client.create_collection(name, embedding_function=None), embedding=compass)
+    client.create_database(f"{name}-other")
+    client.set_database(f"{name}-other")
+    client.create_collection(name, embedding_function=None)
+
+    with pytest.raises(InvalidArgumentError, match="another"):
+        store.delete_collection()
+    client.get_collection(name)
 
 
 def test_with_its_client_a_collection_is_deleted(client: chromadb.Client, name: str, compass: Any) -> None:
