@@ -68,6 +68,8 @@ class Place:
         *,
         owns_client: bool,
     ) -> None:
+        self.is_shared = client is None and collection is not None
+        """Somebody else holds the collection object, which must go on being good."""
         self.client: Any = collection.client if client is None and collection is not None else client
         self.collection = collection
         self.recipe = recipe
@@ -93,7 +95,12 @@ class Place:
         self.collection, self.deleted = None, True
 
     def reset(self) -> Procedure[None]:
-        """An empty collection of the same name, metadata and configuration, and of any dimension."""
+        """An empty collection of the same name, metadata and configuration; of any dimension, unless somebody else
+        holds it: then it is the same one.
+        """
+        if self.is_shared and not self.deleted:
+            yield from self._empty()
+            return
         if not self.deleted:
             yield from self.delete()
         self.deleted = False
@@ -118,6 +125,12 @@ class Place:
                 f"Collection {collection.name!r} is in database {collection.database!r}, but its client has turned to "
                 f"another, which has one of that name as well."
             )
+
+    def _empty(self) -> Procedure[None]:
+        collection = yield from self.open()
+        found = yield from call(collection.get, include=[])
+        if found["ids"]:
+            yield from call(collection.delete, ids=found["ids"])
 
     def _found_or_made(self) -> Procedure[Any]:
         client = self.client

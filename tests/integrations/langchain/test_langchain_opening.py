@@ -184,7 +184,7 @@ def test_a_collection_alone_is_enough(client: chromadb.Client, name: str, compas
 
     assert [document.page_content for document in store.fork(f"{name}-copy").similarity_search("1,0")] == ["1,0"]
     store.reset_collection()
-    assert store.similarity_search("1,0") == []
+    assert collection.count() == 0
     store.delete_collection()
     with pytest.raises(NotFoundError):
         client.get_collection(name)
