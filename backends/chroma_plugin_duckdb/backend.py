@@ -67,6 +67,7 @@ class DuckDBBackend(LocalBackend):
             "read_only": self._file.read_only,
             "duckdb": duckdb.__version__,
             "file_bytes": self._file.path.stat().st_size,
+            "bytes_on_disk": sum(path.stat().st_size for path in self._directory.rglob("*") if path.is_file()),
         }
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ Everything here is derived from the records and can be thrown away.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit import graph as graphs
 from chroma_plugin.toolkit import settling
 from chroma_plugin.toolkit.background import Background
@@ -24,6 +26,8 @@ from chroma_plugin.toolkit.table import View
 
 if TYPE_CHECKING:
     from chroma_plugin.toolkit.local import LocalStore
+
+logger = logging.getLogger("chroma_plugin")
 
 _DEAD_SHARE: Final = 0.3
 """Dead rows cost every sweep and every graph; above this share they are dropped."""
@@ -125,9 +129,12 @@ class Upkeep:
     def _open(self) -> None:
         self._load()
         self.look()
-        for _ in settling.checks(self._store.view):
-            if self._stopping():
-                return
+        try:
+            for _ in settling.checks(self._store.view):
+                if self._stopping():
+                    return
+        except CorruptionError as error:
+            logger.error("%s", error)  # whoever reads there gets it, too
 
     def _files(self, pattern: str = "*") -> list[Path]:
         if self._directory is None or not self._directory.is_dir():

@@ -113,10 +113,7 @@ class ChromaPluginVectorStore(Adding, Finding, ByWords, Images):
     # -- the collection ----------------------------------------------------------------------------------------------
 
     def delete_collection(self) -> None:
-        """Delete the collection for good. Afterwards only `reset_collection` makes this store usable again.
-
-        Raises UnsupportedError when the store was made with ``collection=`` alone.
-        """
+        """Delete the collection for good. Afterwards only `reset_collection` makes this store usable again."""
         self._run(self._place.delete())
 
     async def adelete_collection(self) -> None:
