@@ -1,13 +1,16 @@
 """Our server and `chroma run`, side by side in one run.
 
-    python benchmarks/server.py --chroma PATH/TO/bin/chroma [--rounds 3] [--records 50000] [--json figures.json]
+    python benchmarks/server.py --chroma PATH/TO/bin/chroma [--rounds 3] [--records 50000] [--json FILE] [--quick]
 
 `--chroma` is the program of an environment that has chromadb (1.5.9 in our figures); without it only ours is measured.
 Requests a second, p50 and p99 of add (1, 100 and 1,000 records), query (1 and 100 embeddings, the ten nearest with
-documents and metadata) and get (10 ids), from 1, 8 and 32 connections that are kept open; and the memory of the server,
-idle and with all records. Both servers keep their data on disk, run with their defaults on this machine, and get the
-same bytes from the same load generator (`load.py`); the rounds of the two are interleaved and the medians shown. Adds
-go to new collections, queries and gets to one of 50,000 records of 384 dimensions in 200 clusters. About ten minutes.
+documents and metadata) and get (10 ids), from 1, 8 and 32 connections that are kept open. The server's memory, idle and
+with all records, once it has nothing more to do: what is resident, its share of what several processes map (PSS),
+and what belongs to no file (anonymous). `--quick` asks a few times only, to see that it all works.
+
+Both servers keep their data on disk, run with their defaults on this machine, and get the same bytes from the same load
+generator (`load.py`); the rounds of the two are interleaved and the medians shown. Adds go to new collections, queries
+and gets to one of 50,000 records of 384 dimensions in 200 clusters. About ten minutes.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from load import Load, Timing
 
 DATABASE = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 CLIENTS = (1, 8, 32)
+QUICK = 4
+"""Requests for each row of a quick run."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,14 @@ WORKS = (
 )
 
 
+Memory = dict[str, float]
+"""Mebibytes by kind."""
+KINDS = {"Rss": "resident", "Pss": "PSS", "Anonymous": "anonymous"}
+QUIET_SHARE = 0.03
+"""A server that uses less of one processor has nothing more to do."""
+QUIET_SECONDS = 180
+
+
 @dataclass
 class Server:
     name: str
@@ -60,8 +73,8 @@ class Server:
     filled: str = ""
     """The path of the collection that has all records."""
     timings: dict[tuple[str, int, int], list[Timing]] = field(default_factory=dict)
-    idle_mb: float = 0.0
-    full_mb: float = 0.0
+    idle: Memory = field(default_factory=dict)
+    full: Memory = field(default_factory=dict)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -73,14 +86,33 @@ class Server:
     def new_collection(self, name: str) -> str:
         return f"{DATABASE}/{self.call('POST', DATABASE, {'name': name})['id']}"
 
-    def memory_mb(self) -> float:
-        """Resident memory of the process and its children."""
-        return sum(_resident(process) for process in _family(self.process.pid)) / 1024
+    def memory(self) -> Memory:
+        """Of the process and its children."""
+        found = [_memory(process) for process in _family(self.process.pid)]
+        return {name: sum(each[name] for each in found) / 1024 for name in KINDS.values()}
+
+    def wait_until_quiet(self) -> None:
+        """Both servers build indexes in the background after an add."""
+        for _ in range(QUIET_SECONDS):
+            before = self._processor_seconds()
+            time.sleep(1)
+            if self._processor_seconds() - before < QUIET_SHARE:
+                return
+        raise RuntimeError(f"{self.name} is still busy after {QUIET_SECONDS} s")
+
+    def _processor_seconds(self) -> float:
+        return sum(_processor_seconds(process) for process in _family(self.process.pid))
 
 
-def _resident(process: int) -> int:
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+def _memory(process: int) -> dict[str, int]:
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+    sizes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    return {shown: sizes[name] for name, shown in KINDS.items()}
+
+
+def _processor_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _family(process: int) -> Iterator[int]:
@@ -123,12 +155,13 @@ def _wait(server: Server) -> None:
 
 def fill(server: Server, count: int) -> None:
     """A collection of that many records, and the memory before and after."""
-    server.idle_mb = server.memory_mb()
+    server.wait_until_quiet()
+    server.idle = server.memory()
     server.filled = server.new_collection("filled")
-    generate(Load(server.port, server.filled, "add", 1_000, clients=1, requests=count // 1_000))
-    # Both have work in the background after an add.
-    time.sleep(5)
-    server.full_mb = server.memory_mb()
+    rows = min(1_000, count)
+    generate(Load(server.port, server.filled, "add", rows, clients=1, requests=count // rows))
+    server.wait_until_quiet()
+    server.full = server.memory()
 
 
 def generate(load: Load) -> Timing:
@@ -171,15 +204,18 @@ def table(servers: list[Server]) -> str:
         cells = [f"{m.requests_per_second:,.0f} | {m.p50_ms:,.2f} | {m.p99_ms:,.2f}" for m in medians]
         ratio = medians[0].requests_per_second / medians[-1].requests_per_second
         lines.append(f"| {kind} {rows:,} | {clients} | " + " | ".join(cells) + f" | {ratio:.1f} |")
-    lines += [f"\n{s.name}: {s.idle_mb:,.0f} MB idle, {s.full_mb:,.0f} MB with all records" for s in servers]
+    lines += [f"\n| MiB of memory | {' | '.join(KINDS.values())} |", "|---" * (1 + len(KINDS)) + "|"]
+    for server in servers:
+        for when, memory in (("idle", server.idle), ("with all records", server.full)):
+            lines.append(f"| {server.name}, {when} | " + " | ".join(f"{memory[kind]:,.0f}" for kind in memory) + " |")
     return "\n".join(lines)
 
 
 def figures(servers: list[Server]) -> dict[str, Any]:
     return {
         server.name: {
-            "idle_mb": server.idle_mb,
-            "full_mb": server.full_mb,
+            "idle_mb": server.idle,
+            "full_mb": server.full,
             "rows": [
                 {"kind": kind, "rows": rows, "clients": clients, **asdict(median(server, (kind, rows, clients)))}
                 for kind, rows, clients in server.timings
@@ -195,6 +231,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--records", type=int, default=50_000)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="a few requests for each row")
     options = parser.parse_args()
     commands = {"chroma-plugin": [sys.executable, "-m", "chroma_plugin.cli", "run"]}
     if options.chroma:
@@ -207,9 +244,10 @@ def main() -> None:
         for turn in range(options.rounds):
             for work in WORKS:
                 for clients, requests in zip(CLIENTS, work.requests, strict=True):
+                    asked = min(requests, QUICK) if options.quick else requests
                     # Who goes first changes.
                     for server in servers if turn % 2 == 0 else servers[::-1]:
-                        measure(server, work, clients, requests, options.records, turn)
+                        measure(server, work, clients, asked, options.records, turn)
             print(f"round {turn + 1} of {options.rounds}", file=sys.stderr)
         print(table(servers))
         if options.json:

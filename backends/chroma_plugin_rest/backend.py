@@ -12,6 +12,7 @@ from uuid import UUID
 from chroma_plugin.backend import Backend
 from chroma_plugin.errors import NotFoundError
 from chroma_plugin.types import DEFAULT_TENANT, CollectionInfo
+from chroma_plugin_rest.parts import Limits
 from chroma_plugin_rest.transport import Transport
 
 PAGE: Final = 1_000
@@ -26,8 +27,7 @@ class ServerFacts:
     tenant: str
     """Where the token belongs."""
     version: str
-    max_batch: int
-    """Records in one request."""
+    limits: Limits
     extended: bool
     """It is one of ours."""
 

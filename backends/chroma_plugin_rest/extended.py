@@ -1,24 +1,27 @@
 """A server of ours: the contract of backends and stores over HTTP, one request per call.
 
-Each request is all or nothing. A `put` or an `insert` of more records than the server takes at once (`max_batch_size`
-of its pre-flight checks) becomes several requests, in order: when one fails, the ones before it have been done.
+Each request is all or nothing. A write of more records, or of more bytes, than the server takes at once becomes several
+requests, in order: when one fails, the ones before it have been done, and the error says which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from chroma_plugin.backend import CollectionStore, Pushdown
-from chroma_plugin.errors import AuthorizationError
+from chroma_plugin.errors import AuthorizationError, NotFoundError
 from chroma_plugin.filters.ast import Expr
-from chroma_plugin.types import CollectionInfo, Hits, Records, Scan, Search
+from chroma_plugin.types import CollectionInfo, Hits, Ranked, Records, Scan, Search, TextSearch
 from chroma_plugin_rest import wire
 from chroma_plugin_rest.backend import ServerBackend, place
+from chroma_plugin_rest.parts import Limits, send_in_parts
 from chroma_plugin_rest.transport import Transport, encoded
 
-_FIELDS = ("name", "metadata", "configuration", "dimension")
+_SLOW: Final = 300.0
+"""Seconds that a server may work on what takes as long as the database is large."""
+_FIELDS: Final = ("name", "metadata", "configuration", "dimension")
 
 
 class RestBackend(ServerBackend):
@@ -47,9 +50,15 @@ class RestBackend(ServerBackend):
 
     def open_collection(self, info: CollectionInfo) -> CollectionStore:
         self._current(info)
-        return RestStore(
-            self._transport, f"{place(info.tenant, info.database)}/collections/{info.id}", self._facts.max_batch
-        )
+        path = f"{place(info.tenant, info.database)}/collections/{info.id}"
+        return RestStore(self._transport, path, self._facts.limits)
+
+    def flush(self) -> None:
+        self._transport.call("POST", "/store/flush", {}, repeatable=True, seconds=_SLOW)
+
+    def compact(self) -> None:
+        """The whole database of the server, with the collections of others."""
+        self._transport.call("POST", "/store/compact", {}, repeatable=True, seconds=_SLOW)
 
     def _change(self, before: CollectionInfo, info: CollectionInfo) -> None:
         new, old = wire.info_out(info), wire.info_out(before)
@@ -70,27 +79,22 @@ class RestStore(CollectionStore):
 
     orders = True
 
-    def __init__(self, transport: Transport, path: str, max_batch: int) -> None:
+    def __init__(self, transport: Transport, path: str, limits: Limits) -> None:
         self._transport = transport
         self._path = f"{path}/store"
-        self._max_batch = max_batch
+        self._limits = limits
 
     def takes(self, part: Expr) -> Pushdown:
         return Pushdown.EXACT
 
     def put(self, records: Records) -> None:
-        for batch in self._batches(records):
-            self._write("put", {"records": wire.records_out(batch)})
+        self._write_records("put", records)
 
     def insert(self, records: Records) -> Sequence[str]:
-        known: list[str] = []
-        for batch in self._batches(records):
-            known += self._write("insert", {"records": wire.records_out(batch)})["known"]
-        return known
+        return [id for answer in self._write_records("insert", records) for id in answer["known"]]
 
     def update(self, records: Records) -> None:
-        for batch in self._batches(records):
-            self._write("update", {"records": wire.records_out(batch)})
+        self._write_records("update", records)
 
     def delete(self, ids: Sequence[str]) -> int:
         deleted: int = self._write("delete", {"ids": wire.distinct(ids)})["deleted"] if ids else 0
@@ -111,10 +115,21 @@ class RestStore(CollectionStore):
     def search(self, request: Search) -> list[Hits]:
         if request.k == 0:
             return wire.no_hits(request)
-        return [wire.hits_in(hits) for hits in self._read("search", wire.search_out(request))["hits"]]
+        parts = wire.searches(request, self._limits.body_bytes // 2)
+        return [wire.hits_in(hits) for part in parts for hits in self._read("search", wire.search_out(part))["hits"]]
+
+    def search_text(self, request: TextSearch) -> list[Ranked]:
+        if request.k == 0 or not request.queries:
+            return wire.no_ranked(request)
+        try:
+            answer = self._read("search_text", wire.text_search_out(request))
+        except NotFoundError:
+            # The server is older than this operation; or else the collection is gone, and reading it says so.
+            return super().search_text(request)
+        return [wire.ranked_in(ranked) for ranked in answer["ranked"]]
 
     def optimize(self) -> None:
-        self._transport.call("POST", f"{self._path}/optimize", {}, repeatable=True)
+        self._transport.call("POST", f"{self._path}/optimize", {}, repeatable=True, seconds=_SLOW)
 
     def stats(self) -> dict[str, Any]:
         facts: dict[str, Any] = self._read("stats", {})
@@ -126,8 +141,14 @@ class RestStore(CollectionStore):
     def _write(self, operation: str, body: dict[str, Any]) -> Any:
         return self._transport.call("POST", f"{self._path}/{operation}", body)
 
-    def _batches(self, records: Records) -> Iterator[Records]:
-        return wire.batches(records, self._max_batch)
+    def _write_records(self, operation: str, records: Records) -> list[Any]:
+        def encode(part: Records) -> bytes:
+            return encoded({"records": wire.records_out(part)})
+
+        def send(content: bytes) -> Any:
+            return self._transport.send("POST", f"{self._path}/{operation}", content)
+
+        return send_in_parts(records, self._limits, encode, send)
 
 
 def _collections(info: CollectionInfo) -> str:

@@ -54,7 +54,7 @@ class ChromaBackend(ServerBackend):
     def open_collection(self, info: CollectionInfo) -> CollectionStore:
         found = self._current(info)
         path = f"{place(found.tenant, found.database)}/collections/{found.id}"
-        return ChromaStore(self._transport, path, self._facts.max_batch)
+        return ChromaStore(self._transport, path, self._facts.limits)
 
     def _found(self, path: str) -> CollectionInfo | None:
         try:

@@ -28,9 +28,10 @@ from chroma_plugin.filters.ast import Expr
 from chroma_plugin.filters.chroma import to_chroma
 from chroma_plugin.types import NO_FIELDS, Field, Hits, Metadata, Records, Scan, Search, concatenate
 from chroma_plugin_rest import official_wire as wire
+from chroma_plugin_rest.parts import Limits, send_in_parts
 from chroma_plugin_rest.sayable import check_records
-from chroma_plugin_rest.transport import Transport
-from chroma_plugin_rest.wire import batches, distinct, no_hits
+from chroma_plugin_rest.transport import Transport, encoded
+from chroma_plugin_rest.wire import distinct, no_hits
 
 _PAGE: Final = 1_000
 """Records, or ids, in one request that reads."""
@@ -43,10 +44,10 @@ _BLANKABLE: Final[frozenset[Field]] = frozenset(("documents", "metadatas", "uris
 class ChromaStore(CollectionStore):
     """One collection of a Chroma server."""
 
-    def __init__(self, transport: Transport, path: str, max_batch: int) -> None:
+    def __init__(self, transport: Transport, path: str, limits: Limits) -> None:
         self._transport = transport
         self._path = path
-        self._max_batch = max_batch
+        self._limits = limits
 
     def takes(self, part: Expr) -> Pushdown:
         return Pushdown.NO if to_chroma(part) is None else Pushdown.EXACT
@@ -91,8 +92,13 @@ class ChromaStore(CollectionStore):
         return self.delete([id for batch in self.scan(Scan(where=where, fields=NO_FIELDS)) for id in batch.ids])
 
     def _send(self, operation: str, records: Records) -> None:
-        for batch in batches(records, self._max_batch):
-            self._transport.call("POST", f"{self._path}/{operation}", wire.columns_out(batch))
+        def encode(part: Records) -> bytes:
+            return encoded(wire.columns_out(part))
+
+        def send(content: bytes) -> Any:
+            return self._transport.send("POST", f"{self._path}/{operation}", content)
+
+        send_in_parts(records, self._limits, encode, send)
 
     def _delete(self, ids: Sequence[str]) -> None:
         for start in range(0, len(ids), _PAGE):

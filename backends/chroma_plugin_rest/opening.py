@@ -9,10 +9,13 @@ from chroma_plugin.errors import ChromaError, NotFoundError, UnreachableError
 from chroma_plugin_rest import failures
 from chroma_plugin_rest.backend import ServerBackend, ServerFacts
 from chroma_plugin_rest.options import RestOptions
+from chroma_plugin_rest.parts import Limits
 from chroma_plugin_rest.transport import Transport
 
 _EXTENSION: Final = 1
 _FALLBACK_BATCH: Final = 1_000
+_FALLBACK_BODY: Final = 32 * 2**20
+"""Chroma's own servers take 40 MiB, and don't say so."""
 
 
 def open_server(options: RestOptions) -> ServerBackend:
@@ -38,15 +41,22 @@ def open_server(options: RestOptions) -> ServerBackend:
 
 def _facts(transport: Transport) -> ServerFacts:
     identity = _identity(transport)
-    checks = transport.get("/pre-flight-checks")
-    batch = checks.get("max_batch_size") if isinstance(checks, dict) else None
+    checks = _object(transport.get("/pre-flight-checks"))
+    ours = _object(checks.get("chroma_plugin"))
     version = transport.get("/version")
     return ServerFacts(
         tenant=str(identity.get("tenant") or ""),
         version=str(version),
-        max_batch=batch if isinstance(batch, int) and batch > 0 else _FALLBACK_BATCH,
-        extended=_has_extension(checks),
+        limits=Limits(
+            records=_positive(checks.get("max_batch_size"), _FALLBACK_BATCH),
+            body_bytes=_positive(ours.get("max_body_bytes"), _FALLBACK_BODY),
+        ),
+        extended=ours.get("version") == _EXTENSION,
     )
+
+
+def _positive(value: Any, otherwise: int) -> int:
+    return value if type(value) is int and value > 0 else otherwise
 
 
 def _identity(transport: Transport) -> Mapping[str, Any]:
@@ -73,6 +83,6 @@ def _what_else_is_there(transport: Transport) -> UnreachableError:
     return failures.not_chroma(transport.address, "it does not know /auth/identity")
 
 
-def _has_extension(checks: Any) -> bool:
-    ours = checks.get("chroma_plugin") if isinstance(checks, dict) else None
-    return isinstance(ours, dict) and ours.get("version") == _EXTENSION
+def _object(value: Any) -> Mapping[str, Any]:
+    """What was hoped for, or nothing."""
+    return value if isinstance(value, dict) else {}

@@ -71,13 +71,15 @@ class Transport:
         *,
         query: Mapping[str, str] | None = None,
         repeatable: bool = False,
+        seconds: float | None = None,
     ) -> Any:
-        """The JSON answer. ``repeatable`` says that asking twice does what asking once does.
+        """The JSON answer. ``repeatable`` says that asking twice does what asking once does; ``seconds``: so long the
+        server may stay silent, if that is longer than the option ``timeout``.
 
         Raises UnreachableError when there is none, and what an error answer stands for.
         """
         content = None if body is None else encoded(body)
-        return self.send(method, path, content, query=query, repeatable=repeatable)
+        return self.send(method, path, content, query=query, repeatable=repeatable, seconds=seconds)
 
     def send(
         self,
@@ -87,13 +89,14 @@ class Transport:
         *,
         query: Mapping[str, str] | None = None,
         repeatable: bool = False,
+        seconds: float | None = None,
     ) -> Any:
         """`call` with a body that is encoded already."""
         what = f"{method} {path}"
         for attempt in range(self._options.retries + 1):
             last = attempt == self._options.retries
             try:
-                response = self._once(method, self.address.url + path, content, query)
+                response = self._once(method, self.address.url + path, content, query, seconds)
             except httpx.HTTPError as error:
                 again = isinstance(error, _NOTHING_SENT) or (repeatable and isinstance(error, _PERHAPS_SENT))
                 if last or not again or _hopeless(error):
@@ -117,12 +120,23 @@ class Transport:
         for loop, client in on_loops.items():
             _close_on(loop, client)
 
-    def _once(self, method: str, url: str, content: bytes | None, query: Mapping[str, str] | None) -> httpx.Response:
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+    def _once(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        query: Mapping[str, str] | None,
+        seconds: float | None = None,
+    ) -> httpx.Response:
+        request: dict[str, Any] = {"content": content, "params": query, "timeout": self._timeout(seconds)}
+        request["headers"] = {"Content-Type": "application/json"} if content is not None else {}
         if waiting.on_loop():
-            client = self._client_on_loop()
-            return waiting.wait(client.request(method, url, content=content, params=query, headers=headers))
-        return self._client().request(method, url, content=content, params=query, headers=headers)
+            return waiting.wait(self._client_on_loop().request(method, url, **request))
+        return self._client().request(method, url, **request)
+
+    def _timeout(self, seconds: float | None) -> httpx.Timeout:
+        options = self._options
+        return httpx.Timeout(max(options.timeout, seconds or 0), connect=options.connect_timeout)
 
     def _answer(self, response: httpx.Response) -> Any:
         if response.is_error:
@@ -161,7 +175,7 @@ class Transport:
         verify = options.chroma_server_ssl_verify
         return {
             "headers": self._headers,
-            "timeout": httpx.Timeout(options.timeout, connect=options.connect_timeout),
+            "timeout": self._timeout(None),
             "limits": httpx.Limits(
                 max_connections=connections,
                 max_keepalive_connections=connections,

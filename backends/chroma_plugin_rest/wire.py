@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.filters.wire import path_to_wire, to_wire
-from chroma_plugin.types import CollectionInfo, Field, Hits, Matrix, Order, Records, Scan, Search
+from chroma_plugin.types import CollectionInfo, Field, Hits, Matrix, Order, Ranked, Records, Scan, Search, TextSearch
 
 
 def packed(matrix: Matrix) -> str:
@@ -77,6 +78,15 @@ def no_hits(request: Search) -> list[Hits]:
     return [Hits(nothing, np.zeros(0, dtype=np.float32)) for _ in request.embeddings]
 
 
+def ranked_in(value: Mapping[str, Any]) -> Ranked:
+    return Ranked(records_in(value["records"]), np.array(value["scores"], dtype=np.float64))
+
+
+def no_ranked(request: TextSearch) -> list[Ranked]:
+    """An answer for each text, with nothing in it."""
+    return [Ranked(Records(ids=[]), np.zeros(0)) for _ in request.queries]
+
+
 def scan_out(request: Scan) -> dict[str, Any]:
     return {
         "ids": None if request.ids is None else distinct(request.ids),
@@ -100,6 +110,28 @@ def search_out(request: Search) -> dict[str, Any]:
         "max_distance": request.max_distance,
         "fields": _fields(request.fields),
         "exact": request.exact,
+    }
+
+
+def searches(request: Search, most_bytes: int) -> Iterator[Search]:
+    """The same search, of as many queries at once as fit into so many bytes."""
+    queries, dimension = request.embeddings.shape
+    # Four bytes a number, of which three become four letters.
+    rows = max(1, most_bytes // (6 * dimension))
+    if queries <= rows:
+        yield request
+        return
+    for start in range(0, queries, rows):
+        yield replace(request, embeddings=request.embeddings[start : start + rows])
+
+
+def text_search_out(request: TextSearch) -> dict[str, Any]:
+    return {
+        "queries": list(request.queries),
+        "k": request.k,
+        "ids": None if request.ids is None else distinct(request.ids),
+        "where": filter_out(request.where),
+        "fields": _fields(request.fields),
     }
 
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-from chroma_plugin.errors import ChromaAuthError, NotFoundError
+from chroma_plugin.errors import ChromaAuthError, InvalidArgumentError, NotFoundError
 from chroma_plugin.server.config import ServerConfig
 from chroma_plugin.server.refusals import Foreign
 from chroma_plugin.server.routes import Access, Route
 from chroma_plugin.server.tokens import EVERYTHING, Grant
 from chroma_plugin.wording import shown
+
+_ONCE: Final = (b"host", b"authorization", b"x-chroma-token", b"origin", b"content-type", b"content-length")
+
+
+def single(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers by name. Raises InvalidArgumentError when one that decides something stands twice: a proxy in front
+    may have looked at the other one.
+    """
+    given = list(headers)
+    named = dict(given)
+    if len(named) < len(given):
+        names = [name for name, _ in given]
+        twice = next((name for name in _ONCE if names.count(name) > 1), None)
+        if twice is not None:
+            raise InvalidArgumentError(f"The header {twice.decode()} stands there twice.")
+    return named
 
 
 def check_origin(config: ServerConfig, method: str, headers: Mapping[bytes, bytes]) -> None:

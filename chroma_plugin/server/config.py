@@ -24,7 +24,9 @@ class Limits:
     seconds: float = 300.0
     """How long a request may take once its body is there; longer is 504."""
     stalled_seconds: float = 10.0
-    """How long a client may take to send its headers, and to send nothing of its body; longer is 408."""
+    """How long a client may take to send its headers, and to send nothing of its body; longer is 408. Six times as
+    long it may read nothing of its answer; then the connection is closed.
+    """
     threads: int = 8
     """Threads for reads, and as many for writes."""
 

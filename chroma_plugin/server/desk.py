@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 from weakref import WeakValueDictionary
 
 from chroma_plugin.server.call import Answer, Call
 from chroma_plugin.server.config import ServerConfig
+from chroma_plugin.server.line import Line
 from chroma_plugin.server.refusals import Busy, TooSlow
-from chroma_plugin.server.routes import Access, Route
+from chroma_plugin.server.routes import Access, Route, Together
 from chroma_plugin.server.served import Served
 
+_A = TypeVar("_A")
 _T = TypeVar("_T")
+_SMALL: Final = 256 * 1024
+"""Bytes of a body; writes of more gain nothing from company."""
 
 
 class Pool:
@@ -30,10 +34,10 @@ class Pool:
     def waiting(self) -> int:
         return max(0, self._given - self._threads)
 
-    async def run(self, function: Callable[[Call], _T], call: Call) -> _T:
+    async def run(self, function: Callable[[_A], _T], argument: _A) -> _T:
         self._given += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, function, call)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, function, argument)
         finally:
             self._given -= 1
 
@@ -59,6 +63,7 @@ class Desk:
         self._writers = Pool("write", config.limits.threads)
         self._watchers = Pool("watch", 2)
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._lines: WeakValueDictionary[tuple[Together, str], Line] = WeakValueDictionary()
 
     @property
     def pools(self) -> tuple[Pool, ...]:
@@ -84,11 +89,26 @@ class Desk:
             self._working -= 1
 
     async def _run(self, route: Route, call: Call) -> Answer:
+        if route.together is not None and len(call.raw) <= _SMALL:
+            return await self._line(route.together, call.path["collection"]).answer(call)
         if route.writes_records:
             async with self._turn(call.path["collection"]):
                 return await self._writers.run(route.handler, call)
         pool = self._readers if route.access in (Access.OPEN, Access.READ) else self._writers
         return await pool.run(route.handler, call)
+
+    def _line(self, together: Together, collection: str) -> Line:
+        """Where requests of one kind for one collection wait for each other, to be one write."""
+        key = (together, collection)
+        line = self._lines.get(key)
+        if line is None:
+
+            async def serve(calls: Sequence[Call]) -> Sequence[Answer | Exception]:
+                async with self._turn(collection):
+                    return await self._writers.run(together, calls)
+
+            line = self._lines[key] = Line(serve)
+        return line
 
     def _turn(self, collection: str) -> asyncio.Semaphore:
         """Two at a time: one is checked while the other is written. More threads would only wait for the lock."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from chroma_plugin.errors import AuthorizationError, ChromaError, InternalError
-from chroma_plugin.server.admission import admit, check_origin
+from chroma_plugin.server.admission import admit, check_origin, single
 from chroma_plugin.server.call import Answer, Call
 from chroma_plugin.server.metrics import Metrics
 from chroma_plugin.server.receiving import Disconnected, Incoming
@@ -71,7 +71,7 @@ class Endpoint:
             return failed(InternalError(f"The server failed; its log says more under the trace id {trace}."))
 
     async def _served(self, route: Route | None, scope: Scope, receive: Receive) -> Answer:
-        headers = dict(scope["headers"])
+        headers = single(scope["headers"])
         config = self._desk.config
         check_origin(config, scope["method"], headers)
         if route is None:

@@ -1,7 +1,5 @@
-"""Chroma's ``schema``: which key has which index. Here it is another way to write a collection's configuration.
-
-Every key can be filtered and every document searched, whatever was asked for, so a schema may choose how embeddings are
-searched, and the rest has to be as it is.
+"""Chroma's ``schema`` on the wire: how embeddings are searched, which is a collection's configuration written in
+another way, and which keys have which index (`chroma_plugin.server.keys`).
 """
 
 from __future__ import annotations
@@ -10,68 +8,91 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from chroma_plugin.errors import InvalidArgumentError, UnsupportedError
+from chroma_plugin.requests.metadata import is_key
 from chroma_plugin.requests.shown import kind
-from chroma_plugin.wording import shown
+from chroma_plugin.server.keys import BY_TYPE, DOCUMENT_KEY, FULL_TEXT, SECTION, Schema, default, is_on
+from chroma_plugin.wording import did_you_mean, shown
 
 _EMBEDDING: Final = "#embedding"
-_DOCUMENT: Final = "#document"
-_ON: Final[Mapping[str, Any]] = {"enabled": True, "config": {}}
-_OFF: Final[Mapping[str, Any]] = {"enabled": False, "config": {}}
+_DEFAULTS: Final = "defaults"
+_SPARSE: Final = "sparse_vector_index"
+_VECTOR: Final = "vector_index"
 _DEFAULT_SPACE: Final = "l2"
 _DEFAULT_FUNCTION: Final = {"type": "known", "name": "default", "config": {}}
-_NEVER: Final = {"sparse_vector_index": "There are no sparse vectors here."}
-"""Indexes that nothing here could serve."""
-_FILTERED: Final = ("string_inverted_index", "int_inverted_index", "float_inverted_index", "bool_inverted_index")
+_FILTERS: Final = tuple(BY_TYPE.values())
+_STRING: Final = BY_TYPE[str]
+_TYPE_OF: Final = {
+    FULL_TEXT: "string",
+    _STRING: "string",
+    BY_TYPE[int]: "int",
+    BY_TYPE[float]: "float",
+    BY_TYPE[bool]: "bool",
+}
+"""Under which type of value an index stands."""
+_SPANN: Final = (
+    "space", "search_nprobe", "write_nprobe", "ef_construction", "ef_search", "max_neighbors",
+    "reassign_neighbor_count", "split_threshold", "merge_threshold",
+)  # fmt: skip
 
 
-def described(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema that a collection of this configuration has, in Chroma's form."""
+# -- out -------------------------------------------------------------------------------------------------------------
+
+
+def described(configuration: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """The schema that a collection of this configuration and these keys has, in Chroma's form."""
     hnsw = dict(configuration.get("hnsw") or {})
     function = configuration.get("embedding_function")
-    config = {"space": hnsw.pop("space", "l2"), "hnsw": hnsw}
+    config = {"space": hnsw.pop("space", _DEFAULT_SPACE), "hnsw": hnsw}
     config |= {} if function is None else {"embedding_function": function}
+    keys = {key: _types(indexes) for key, indexes in (schema.get("keys") or {}).items()}
     return {
-        "defaults": {
-            "string": {"fts_index": _OFF, "string_inverted_index": _ON},
-            "float_list": {"vector_index": {"enabled": False, "config": config}},
+        _DEFAULTS: {
+            **_types({FULL_TEXT: False} | {index: default(schema, index) for index in _FILTERS}),
+            "float_list": {_VECTOR: _index(False, config)},
             "sparse_vector": {
-                "sparse_vector_index": {
-                    "enabled": False,
-                    "config": {"embedding_function": {"type": "unknown"}, "bm25": False},
-                }
+                _SPARSE: _index(False, {"embedding_function": {"type": "unknown"}, "bm25": False}),
             },
-            "int": {"int_inverted_index": _ON},
-            "float": {"float_inverted_index": _ON},
-            "bool": {"bool_inverted_index": _ON},
         },
         "keys": {
-            _EMBEDDING: {
-                "float_list": {"vector_index": {"enabled": True, "config": {**config, "source_key": _DOCUMENT}}}
-            },
-            _DOCUMENT: {"string": {"fts_index": _ON, "string_inverted_index": _OFF}},
+            **keys,
+            _EMBEDDING: {"float_list": {_VECTOR: _index(True, {**config, "source_key": DOCUMENT_KEY})}},
+            DOCUMENT_KEY: _types({FULL_TEXT: is_on(schema, DOCUMENT_KEY, FULL_TEXT), _STRING: False}),
         },
     }
+
+
+def _types(indexes: Mapping[str, bool]) -> dict[str, dict[str, Any]]:
+    """Indexes, each under its type of value."""
+    types: dict[str, dict[str, Any]] = {}
+    for index, on in indexes.items():
+        types.setdefault(_TYPE_OF[index], {})[index] = _index(on, {})
+    return types
+
+
+def _index(on: bool, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"enabled": on, "config": config}
+
+
+# -- in --------------------------------------------------------------------------------------------------------------
 
 
 def configuration(schema: Mapping[str, Any], beside: Mapping[str, Any] | None) -> dict[str, Any]:
     """The configuration that a schema asks for. Clients send one ``beside`` it, for its embedding function.
 
-    Raises InvalidArgumentError for what is no schema and when the two contradict each other, UnsupportedError for an
-    index that there can't be, or that would have to be left out.
+    Raises InvalidArgumentError for what is no schema, for an index where there can't be one, and when the two
+    contradict each other; UnsupportedError for what would have to be left out.
     """
-    _check_indexes(schema)
+    kept = _kept(schema)
     if schema.get("cmek") is not None:
         raise UnsupportedError("There is no encryption with keys of customers here: leave cmek out of the schema.")
     asked: dict[str, Any] = {}
-    for level in (_part(schema, "defaults"), _part(schema, "keys", _EMBEDDING)):
-        config = _part(level, "float_list", "vector_index", "config")
+    for level in (_part(schema, _DEFAULTS), _part(schema, "keys", _EMBEDDING)):
+        config = _part(level, "float_list", _VECTOR, "config")
         asked |= {name: value for name, value in config.items() if value is not None}
-    if asked.get("spann") is not None:
-        raise UnsupportedError("There is no SPANN index here; configure 'hnsw' instead.")
-    if asked.get("source_key", _DOCUMENT) != _DOCUMENT:
-        raise UnsupportedError(f"Embeddings are made from the document here, not from {shown(asked['source_key'])}.")
+    if asked.get("source_key", DOCUMENT_KEY) != DOCUMENT_KEY:
+        raise InvalidArgumentError(f"Vector index can only source from #document, not {shown(asked['source_key'])}.")
     beside = beside or {}
-    hnsw = _part(asked, "hnsw")
+    hnsw = {**_part(asked, "hnsw"), **_served(_part(asked, "spann"), "the schema")}
     also = {name: value for name, value in _part(beside, "hnsw").items() if value is not None}
     for name in also.keys() & hnsw.keys():
         if also[name] != hnsw[name]:
@@ -82,7 +103,30 @@ def configuration(schema: Mapping[str, Any], beside: Mapping[str, Any] | None) -
         "hnsw": {**also, **hnsw, **space},
         "spann": beside.get("spann"),
         "embedding_function": _one_of(asked.get("embedding_function"), beside.get("embedding_function")),
+        SECTION: kept,
     }
+
+
+def without_spann(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration for HNSW, which serves what SPANN was asked for, as Chroma's own server does on one machine: the
+    space is kept, the parameters of the other index mean nothing here. The answer shows what it became.
+    """
+    spann = configuration.get("spann")
+    if spann is None:
+        return dict(configuration)
+    if configuration.get("hnsw") is not None:
+        raise InvalidArgumentError("Multiple vector index configurations provided: give hnsw or spann.")
+    return {**configuration, "hnsw": _served(_part(configuration, "spann"), "configuration['spann']"), "spann": None}
+
+
+def _served(spann: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The part of SPANN's parameters that HNSW has as well."""
+    for name, value in spann.items():
+        if name not in _SPANN:
+            raise InvalidArgumentError(f"{where} has no parameter {shown(name)}.{did_you_mean(str(name), _SPANN)}")
+        if name != "space" and value is not None and type(value) is not int:
+            raise InvalidArgumentError(f"{where}: {name} must be an integer, not {kind(value)}.")
+    return {} if spann.get("space") is None else {"space": spann["space"]}
 
 
 def _one_of(asked: Any, beside: Any) -> Any:
@@ -93,25 +137,47 @@ def _one_of(asked: Any, beside: Any) -> Any:
     return chosen[0] if chosen else asked or beside
 
 
-def _check_indexes(schema: Mapping[str, Any]) -> None:
-    for key, name, index in _indexes(schema):
-        enabled = index.get("enabled")
-        if name in _NEVER and enabled:
-            raise UnsupportedError(f"{_NEVER[name]} The schema enables one for {shown(key)}.")
-        served = ("fts_index",) if key == _DOCUMENT else _FILTERED
-        if name in served and enabled is False:
-            raise UnsupportedError(
-                f"The schema switches {name} of {shown(key)} off, but everything can be filtered here. Leave it on."
-            )
+def _kept(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What was chosen about keys, without what is so by default."""
+    defaults = {index: on for index, on in _switches(None, _part(schema, _DEFAULTS)) if index in _FILTERS and not on}
+    keys: dict[str, dict[str, bool]] = {}
+    for key in (given := _part(schema, "keys")):
+        indexes = {index: on for index, on in _switches(key, _part(given, key)) if index in _TYPE_OF}
+        if key == DOCUMENT_KEY:
+            indexes = {} if indexes.get(FULL_TEXT, True) else {FULL_TEXT: False}
+        keys |= {key: indexes} if indexes else {}
+    return {name: value for name, value in ((_DEFAULTS, defaults), ("keys", keys)) if value}
 
 
-def _indexes(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Each index with its key and its name."""
-    keys = {"defaults": _part(schema, "defaults"), **_part(schema, "keys")}
-    for key in keys:
-        for kind_of_value in (types := _part(keys, key)):
-            for name in (indexes := _part(types, kind_of_value)):
-                yield key, name, _part(indexes, name)
+def _switches(key: str | None, types: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Each index of a key, checked, and whether it is on; the defaults have no key."""
+    if key not in (None, _EMBEDDING, DOCUMENT_KEY) and not is_key(key):
+        raise InvalidArgumentError(f"The schema has indexes for {shown(key)}, which no metadata can have as a key.")
+    for kind_of_value in types:
+        for index in (indexes := _part(types, kind_of_value)):
+            on = _part(indexes, index).get("enabled")
+            if on is None:
+                continue
+            if type(on) is not bool:
+                raise InvalidArgumentError(f"enabled of {shown(index)} must be true or false, not {kind(on)}.")
+            if on:
+                _check_on(key, index)
+            yield index, on
+
+
+def _check_on(key: str | None, index: str) -> None:
+    where = "by default" if key is None else f"on {shown(key)}"
+    if index == _SPARSE:
+        raise InvalidArgumentError(
+            f"Sparse vector indexing is not enabled in local and single-node servers such as this one: "
+            f"the schema must not enable it {where}."
+        )
+    if index == FULL_TEXT and key != DOCUMENT_KEY:
+        raise InvalidArgumentError(f"A full-text index can only be enabled on '#document', not {where}.")
+    if index == _VECTOR and key != _EMBEDDING:
+        raise InvalidArgumentError(f"A vector index can only be enabled on '#embedding', not {where}.")
+    if index == _STRING and key == DOCUMENT_KEY:
+        raise InvalidArgumentError(f"{_STRING} can't be enabled {where}, which has {FULL_TEXT}.")
 
 
 def _part(value: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

@@ -5,13 +5,23 @@ description are both made from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from chroma_plugin.server.call import Answer, Call
-from chroma_plugin.server.handlers import catalogue, cloud, collections, extension, records, system, tenants
+from chroma_plugin.server.handlers import (
+    adding,
+    catalogue,
+    cloud,
+    collections,
+    extension,
+    records,
+    search,
+    system,
+    tenants,
+)
 from chroma_plugin.server.schemas import ANYTHING, BOOLEAN, EMPTY, INTEGER, STRING, Schema, array, reference
 
 
@@ -25,6 +35,10 @@ class Access(Enum):
     """Not with a read-only token."""
     ADMIN = "admin"
     """Only with a token that is neither read-only nor bound to a tenant."""
+
+
+Together: TypeAlias = Callable[[Sequence[Call]], Sequence[Answer | Exception]]
+"""The answer or the error of each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,8 @@ class Route:
     """It blocks on nothing, so it needs no thread."""
     watch: bool = False
     """Asked by those who watch the server, so it is answered however busy that is."""
+    together: Together | None = None
+    """The handler for several requests to one collection at once."""
     tag: str = "records"
 
     @property
@@ -64,14 +80,14 @@ _WRITE: Final = Access.WRITE
 # What is asked most stands first: the router looks from the top.
 _RECORDS: Final = (
     Route("POST", f"{_C}/query", records.query, "The nearest records to each embedding", body="Query", answer=reference("Hits")),
-    Route("POST", f"{_C}/add", records.add, "Add records; known ids stay as they are", _WRITE, "NewRecords", EMPTY, 201),
+    Route("POST", f"{_C}/add", adding.add, "Add records; known ids stay as they are", _WRITE, "NewRecords", EMPTY, 201, together=adding.add_together),
     Route("POST", f"{_C}/get", records.get, "Records by id and by filter", body="Get", answer=reference("Records")),
-    Route("POST", f"{_C}/upsert", records.upsert, "Add or change records", _WRITE, "NewRecords", EMPTY),
+    Route("POST", f"{_C}/upsert", adding.upsert, "Add or change records", _WRITE, "NewRecords", EMPTY, together=adding.upsert_together),
     Route("POST", f"{_C}/update", records.update, "Change records; unknown ids are ignored", _WRITE, "ChangedRecords", EMPTY),
     Route("POST", f"{_C}/delete", records.delete, "Delete records by id and by filter", _WRITE, "Delete", reference("Deleted")),
     Route("GET", f"{_C}/count", records.count, "How many records there are", answer=INTEGER, query=_READ_LEVEL),
     Route("GET", f"{_C}/indexing_status", records.indexing_status, "How much is indexed: always all", answer=reference("IndexingStatus")),
-    Route("POST", f"{_C}/search", cloud.search, "Chroma Cloud only: 501", tag="not here"),
+    Route("POST", f"{_C}/search", search.search, "Records by filter, ranked by an expression", body="HybridSearch", answer=reference("HybridHits")),
     Route("POST", f"{_C}/fork", cloud.fork, "Chroma Cloud only: 501", _WRITE, tag="not here"),
     Route("GET", f"{_C}/fork_count", cloud.fork, "Chroma Cloud only: 501", tag="not here"),
     Route("POST", f"{_C}/functions/attach", cloud.functions, "Chroma Cloud only: 501", _WRITE, tag="not here"),
@@ -81,8 +97,9 @@ _RECORDS: Final = (
 
 _STORE_ROUTES: Final = (
     Route("POST", f"{_STORE}/search", extension.search, "Search a store", body="StoreSearch", answer=reference("StoreHits")),
-    Route("POST", f"{_STORE}/put", extension.put, "Insert or replace whole records", _WRITE, "StoreWrite", EMPTY),
-    Route("POST", f"{_STORE}/insert", extension.insert, "Insert records whose ids are unknown", _WRITE, "StoreWrite", reference("StoreKnown")),
+    Route("POST", f"{_STORE}/search_text", extension.search_text, "Search a store by text", body="StoreTextSearch", answer=reference("StoreRanked")),
+    Route("POST", f"{_STORE}/put", adding.put, "Insert or replace whole records", _WRITE, "StoreWrite", EMPTY, together=adding.put_together),
+    Route("POST", f"{_STORE}/insert", adding.insert, "Insert records whose ids are unknown", _WRITE, "StoreWrite", reference("StoreKnown"), together=adding.insert_together),
     Route("POST", f"{_STORE}/update", extension.update, "Replace columns of records", _WRITE, "StoreWrite", EMPTY),
     Route("POST", f"{_STORE}/delete", extension.delete, "Delete records by id", _WRITE, "StoreDelete", reference("Deleted")),
     Route("POST", f"{_STORE}/delete_where", extension.delete_where, "Delete records by filter", _WRITE, "StoreDeleteWhere", reference("Deleted")),
@@ -90,6 +107,8 @@ _STORE_ROUTES: Final = (
     Route("POST", f"{_STORE}/count", extension.count, "Count records", body="StoreCount", answer=reference("StoreCounted")),
     Route("POST", f"{_STORE}/optimize", extension.optimize, "Bring the index up to date", _WRITE, answer=EMPTY),
     Route("POST", f"{_STORE}/stats", extension.stats, "Facts about a store", answer=ANYTHING),
+    Route("POST", f"{_V2}/store/flush", system.flush, "Write out what is only buffered", _WRITE, answer=EMPTY, tag="server"),
+    Route("POST", f"{_V2}/store/compact", system.compact, "Give back the space of what was deleted", _WRITE, answer=EMPTY, tag="server"),
     Route("GET", f"{_V2}/store/tenants", catalogue.tenants, "All tenants", Access.ADMIN, answer=array(STRING), tag="tenants"),
     Route("GET", f"{_D}/store/collections", catalogue.listed, "Collections as they are kept", answer=array(reference("StoreCollection")), query={"name": STRING, "id": STRING}, tag="collections"),
     Route("POST", f"{_D}/store/collections", catalogue.create, "Make a collection with an id of the caller's", _WRITE, "StoreCollection", EMPTY, tag="collections"),

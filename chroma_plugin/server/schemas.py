@@ -77,7 +77,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         ("max_batch_size", "supports_base64_encoding"),
         max_batch_size=INTEGER,
         supports_base64_encoding=BOOLEAN,
-        chroma_plugin=record(("version",), version=INTEGER),
+        chroma_plugin=record(("version", "max_body_bytes"), version=INTEGER, max_body_bytes=INTEGER),
     ),
     "Identity": record(("user_id", "tenant", "databases"), user_id=STRING, tenant=STRING, databases=array(STRING)),
     "NewTenant": record(("name",), name={"type": "string", "minLength": 3, "maxLength": 512}),
@@ -167,6 +167,28 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         ("num_indexed_ops", "num_unindexed_ops", "total_ops", "op_indexing_progress"),
         num_indexed_ops=INTEGER, num_unindexed_ops=INTEGER, total_ops=INTEGER, op_indexing_progress=NUMBER,
     ),
+    "HybridSearch": record(
+        ("searches",),
+        searches=array(
+            record(
+                filter=nullable(_WHERE),
+                rank=nullable({"type": "object", "description": 'A ranking, e.g. {"$knn": {"query": [1, 2]}}.'}),
+                group_by=nullable(ANYTHING),
+                limit=nullable(record(offset=nullable(_WHOLE), limit=nullable(_WHOLE))),
+                select=nullable(record(keys=nullable(array(STRING)))),
+            )
+        ),
+        read_level=STRING,
+    ),
+    "HybridHits": record(
+        ("ids", "documents", "embeddings", "metadatas", "scores", "select"),
+        ids=array(array(STRING)),
+        documents=array(nullable(array(nullable(STRING)))),
+        embeddings=array(nullable(array(_VECTOR))),
+        metadatas=array(nullable(array(nullable(_METADATA)))),
+        scores=array(nullable(array(nullable(NUMBER)))),
+        select=array(array(STRING)),
+    ),
     "StoreRecords": record(
         ("ids",),
         ids=_IDS,
@@ -197,6 +219,18 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         max_distance=nullable(NUMBER),
         fields=_STORE_FIELDS,
         exact=BOOLEAN,
+    ),
+    "StoreTextSearch": record(
+        ("queries", "k"),
+        queries={"type": "array", "items": STRING, "minItems": 1},
+        k={"type": "integer", "minimum": 1},
+        ids=nullable(_IDS),
+        where=_STORE_WHERE,
+        fields=_STORE_FIELDS,
+    ),
+    "StoreRanked": record(
+        ("ranked",),
+        ranked=array(record(("records", "scores"), records=reference("StoreRecords"), scores=array(NUMBER))),
     ),
     "StoreHits": record(
         ("hits",),

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import ipaddress
 import logging.config
+import select
 import signal
 import socket
 import sys
@@ -17,12 +18,17 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.server.allocator import give_back_large_blocks
 from chroma_plugin.server.app import Application
 from chroma_plugin.server.protocol import GuardedProtocol
 
 _DRAIN_SECONDS: Final = 0.5
 """So long do connections that are kept open get to send what they are about to send."""
+_LETTING_IN: Final = 10_000
+"""Turns of the event loop in which the last ones are accepted, in case that more and more come."""
 _GRACEFUL_SECONDS: Final = 30
+_UNREAD: Final = 6
+"""Times as long as a client may stop sending, it may stop reading: it may have to work on what it got."""
 _SWITCH_SECONDS: Final = 0.0005
 _NO_FAMILY: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
@@ -51,16 +57,25 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._application.desk.draining = True
-        # Whoever has connected already is let in first.
-        await asyncio.sleep(0.01)
+        await self._let_in()
         for server in self.servers:
             server.close()
+        self._application.desk.draining = True
+        # Those who were let in last become connections in the next turns of the loop.
+        await asyncio.sleep(0.01)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _DRAIN_SECONDS
         while self.server_state.connections and loop.time() < deadline:
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)
+
+    async def _let_in(self) -> None:
+        """Whoever has connected already: closing a socket that listens cuts them off."""
+        listening = [each for server in self.servers for each in server.sockets]
+        for _ in range(_LETTING_IN):
+            if not select.select(listening, (), (), 0)[0]:
+                return
+            await asyncio.sleep(0)
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -122,7 +137,10 @@ def prepare(application: Application, listening: Listening) -> DrainingServer:
     sys.setswitchinterval(_SWITCH_SECONDS)
     # Requests run side by side already; BLAS with threads of its own under each only gets in its own way.
     threadpool_limits(1, user_api="blas")
-    GuardedProtocol.header_seconds = application.desk.config.limits.stalled_seconds
+    give_back_large_blocks()
+    stalled_seconds = application.desk.config.limits.stalled_seconds
+    GuardedProtocol.header_seconds = stalled_seconds
+    GuardedProtocol.unread_seconds = _UNREAD * stalled_seconds
     config = uvicorn.Config(
         application,
         http=GuardedProtocol,

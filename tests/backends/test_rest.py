@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import pytest
 from support.server import RunningServer, start_server
 
 from chroma_plugin.backend import Backend
@@ -16,6 +21,18 @@ from chroma_plugin.testing import BackendConformance
 def _server() -> RunningServer:
     """One server in memory for all tests of this process."""
     return start_server(allow_reset=True)
+
+
+_processes: set[int] = set()
+"""Of the servers that were opened, those too which a killed process of the kit has left behind."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_of_the_servers() -> Iterator[None]:
+    yield
+    for process in _processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
 
 
 class TestRest(BackendConformance):
@@ -30,8 +47,10 @@ class TestRest(BackendConformance):
         is_new = not place.exists()
         if is_new:
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(str(_server().port))
-        options = {"chroma_server_host": "127.0.0.1", "chroma_server_http_port": place.read_text()}
+            place.write_text(f"{_server().port} {_server().process.pid}")
+        port, process = place.read_text().split()
+        _processes.add(int(process))
+        options = {"chroma_server_host": "127.0.0.1", "chroma_server_http_port": port}
         backend = open_backend(default_manager().backend("rest"), options)
         if is_new:
             backend.reset()

@@ -68,7 +68,10 @@ BAD_COLLECTIONS: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "good", "configuration": {"hnsw": {"M": 5}}}, 400, "InvalidArgumentError"),
     ({"name": "good", "configuration": {"hnsw": {"max_neighbors": 10**9}}}, 400, "InvalidArgumentError"),
     ({"name": "good", "configuration": {"other": {}}}, 400, "InvalidArgumentError"),
-    ({"name": "good", "configuration": {"spann": {}}}, 501, "UnsupportedError"),
+    ({"name": "good", "configuration": {"spann": {"nprobe": 1}}}, 400, "InvalidArgumentError"),
+    ({"name": "good", "configuration": {"spann": {"space": "round"}}}, 400, "InvalidArgumentError"),
+    ({"name": "good", "configuration": {"spann": {"ef_search": "high"}}}, 400, "InvalidArgumentError"),
+    ({"name": "good", "configuration": {"spann": {}, "hnsw": {}}}, 400, "InvalidArgumentError"),
     ({"name": "good", "configuration": {"embedding_function": "os.system"}}, 400, "InvalidArgumentError"),
     ({"name": "good", "configuration": {"embedding_function": {"type": "known"}}}, 400, "InvalidArgumentError"),
     ({"name": "good", "schema": []}, 400, "InvalidArgumentError"),
@@ -83,6 +86,36 @@ def test_bad_collections(api: httpx.Client, database: str, body: dict[str, Any],
     before = api.get(f"{database}/collections_count").json()
     refused(api.post(f"{database}/collections", json=body), status, name)
     assert api.get(f"{database}/collections_count").json() == before
+
+
+def test_spann_is_served_by_hnsw(api: httpx.Client, database: str) -> None:
+    """The space is kept, and the answer shows what it became, as with Chroma's own server on one machine."""
+    asked = {"space": "cosine", "ef_search": 20, "max_neighbors": 10, "search_nprobe": 5}
+    body = {"name": "once-spann", "configuration": {"spann": asked}}
+    configuration = api.post(f"{database}/collections", json=body).json()["configuration_json"]
+
+    assert configuration["spann"] is None
+    assert {name: configuration["hnsw"][name] for name in ("space", "ef_search", "max_neighbors")} == {
+        "space": "cosine",
+        "ef_search": 100,
+        "max_neighbors": 16,
+    }
+
+
+@pytest.mark.parametrize(
+    ("configured", "legacy", "space"),
+    [({"space": "ip"}, "l2", "ip"), ({"space": "l2"}, "cosine", "cosine"), ({"ef_search": 50}, "cosine", "cosine")],
+)
+def test_a_space_said_twice(
+    api: httpx.Client, database: str, configured: dict[str, Any], legacy: str, space: str
+) -> None:
+    """The configuration counts more than the metadata, but its default, which clients write by themselves, less."""
+    name = f"twice-{configured.get('space', 'none')}"
+    body = {"name": name, "configuration": {"hnsw": configured}, "metadata": {"hnsw:space": legacy}}
+    created = api.post(f"{database}/collections", json=body).json()
+
+    assert created["configuration_json"]["hnsw"]["space"] == space
+    assert created["metadata"] == {"hnsw:space": legacy}
 
 
 def test_modify(api: httpx.Client, three: str, database: str) -> None:
@@ -165,7 +198,7 @@ def test_the_server_itself(api: httpx.Client) -> None:
     assert api.get("/api/v2/pre-flight-checks").json() == {
         "max_batch_size": 100_000,
         "supports_base64_encoding": True,
-        "chroma_plugin": {"version": 1},
+        "chroma_plugin": {"version": 1, "max_body_bytes": 64 * 2**20},
     }
     assert api.get("/api/v2/auth/identity").json() == {
         "user_id": "",

@@ -98,6 +98,23 @@ def test_an_empty_store(api: httpx.Client, collection: str) -> None:
     assert (hits["records"]["ids"], hits["distances"]) == ([], "")
 
 
+def test_search_text(api: httpx.Client, store: str) -> None:
+    """One list of records and scores per query; filters, ids and columns as for a search."""
+    api.post(f"{store}/put", json=records(["d", "e"], [[4, 0], [5, 0]], documents=["apple apple", "a pear"]))
+    ask = {"queries": ["apple", "pear one", "!"], "k": 5, "fields": ["documents"]}
+    apple, both, nothing = api.post(f"{store}/search_text", json=ask).json()["ranked"]
+    assert apple["records"]["ids"] == ["d", "a"]
+    assert apple["records"]["documents"] == ["apple apple", "one apple"]
+    assert apple["scores"] == sorted(apple["scores"], reverse=True)
+    assert (both["records"]["ids"], both["records"]["metadatas"]) == (["a", "e"], None)
+    assert nothing["scores"] == nothing["records"]["ids"] == []
+
+    ask = {"queries": ["apple"], "k": 1, "ids": ["a", "e"], "where": to_wire(Key("n") == 1)}
+    [one] = api.post(f"{store}/search_text", json=ask).json()["ranked"]
+    assert (one["records"]["ids"], one["records"]["documents"]) == (["a"], None)
+    assert one["scores"] == apple["scores"][1:]
+
+
 def test_optimize_and_stats(api: httpx.Client, store: str) -> None:
     """They answer."""
     assert api.post(f"{store}/optimize").json() == {}
@@ -131,6 +148,12 @@ def test_optimize_and_stats(api: httpx.Client, store: str) -> None:
         ("search", {"embeddings": matrix([1, 2]), "dimension": 2, "k": 0}, "InvalidArgumentError"),
         ("search", {"embeddings": matrix([1, 2]), "dimension": 2, "k": 1, "metric": "ip"}, "InvalidArgumentError"),
         ("search", {"embeddings": matrix([1]), "dimension": 1, "k": 1}, "InvalidDimension"),
+        ("search_text", {"k": 1}, "InvalidArgumentError"),
+        ("search_text", {"queries": [], "k": 1}, "InvalidArgumentError"),
+        ("search_text", {"queries": ["x", None], "k": 1}, "InvalidArgumentError"),
+        ("search_text", {"queries": "x", "k": 1}, "InvalidArgumentError"),
+        ("search_text", {"queries": ["x"], "k": 0}, "InvalidArgumentError"),
+        ("search_text", {"queries": ["x"], "k": 1, "fields": ["scores"]}, "InvalidArgumentError"),
     ],
 )
 def test_mistakes_change_nothing(

@@ -22,14 +22,19 @@ def test_a_schema_reads_back_as_its_configuration() -> None:
     hnsw = {"space": "cosine", "ef_search": 77, "max_neighbors": 24}
     configuration = {"hnsw": hnsw, "spann": None, "embedding_function": OTHER}
 
-    assert indexes.configuration(indexes.described(configuration), None) == configuration
+    assert indexes.configuration(indexes.described(configuration, {}), None) == {**configuration, "schema": {}}
 
 
 def test_an_empty_schema_asks_for_nothing() -> None:
     """Nothing in the schema leaves everything to the configuration beside it."""
     beside = {"hnsw": {"space": "ip", "ef_search": None}, "embedding_function": OTHER}
 
-    assert indexes.configuration({}, beside) == {"hnsw": {"space": "ip"}, "spann": None, "embedding_function": OTHER}
+    assert indexes.configuration({}, beside) == {
+        "hnsw": {"space": "ip"},
+        "spann": None,
+        "embedding_function": OTHER,
+        "schema": {},
+    }
 
 
 def test_the_space_of_the_schema_is_meant() -> None:
@@ -37,7 +42,8 @@ def test_the_space_of_the_schema_is_meant() -> None:
     asked = schema(config={"space": "cosine", "hnsw": {"ef_search": 33}})
     read = indexes.configuration(asked, {"hnsw": {"space": "l2"}, "embedding_function": DEFAULT})
 
-    assert read == {"hnsw": {"space": "cosine", "ef_search": 33}, "spann": None, "embedding_function": DEFAULT}
+    assert read["hnsw"] == {"space": "cosine", "ef_search": 33}
+    assert read["embedding_function"] == DEFAULT
 
 
 @pytest.mark.parametrize(("inside", "beside"), [(OTHER, DEFAULT), (DEFAULT, OTHER), (OTHER, None), (OTHER, OTHER)])
@@ -64,20 +70,53 @@ def test_what_contradicts_itself_is_refused(asked: Any, beside: Any) -> None:
         indexes.configuration(asked, beside)
 
 
+SWITCHED = {
+    "defaults": {"bool_inverted_index": False},
+    "keys": {
+        "tag": {"string_inverted_index": False, "int_inverted_index": True},
+        "title": {"fts_index": False, "string_inverted_index": True},
+        "#document": {"fts_index": False},
+    },
+}
+
+
+def test_what_is_kept_about_keys_reads_back() -> None:
+    """What was switched on and off for each key and each type of value comes back as it was."""
+    described = indexes.described({"hnsw": {"space": "l2"}}, SWITCHED)
+
+    assert indexes.configuration(described, None)["schema"] == SWITCHED
+
+
+def test_spann_in_a_schema_is_served_by_hnsw() -> None:
+    """Its space is kept, its own parameters mean nothing here."""
+    asked = schema(config={"space": "cosine", "spann": {"search_nprobe": 16, "ef_construction": 120}})
+
+    assert indexes.configuration(asked, None)["hnsw"] == {"space": "cosine"}
+
+
 @pytest.mark.parametrize(
     "asked",
     [
-        schema(config={"spann": {"search_nprobe": 16}}),
         schema(config={"source_key": "title"}),
+        schema(config={"spann": {"fast": 1}}),
         schema("sparse_vector_index", "words", "sparse_vector"),
-        schema("string_inverted_index", "title", "string", enabled=False),
-        schema("int_inverted_index", "year", "int", enabled=False),
-        schema("fts_index", "#document", "string", enabled=False),
-        {"defaults": {"bool": {"bool_inverted_index": {"enabled": False}}}},
-        {"cmek": {"provider": "x"}},
+        schema("fts_index", "title", "string"),
+        schema("vector_index", "title"),
+        schema("string_inverted_index", "#document", "string"),
+        schema("string_inverted_index", "#score", "string"),
+        schema("string_inverted_index", "", "string"),
+        schema("int_inverted_index", "year", "int", enabled="no"),
+        {"defaults": {"string": {"fts_index": {"enabled": True}}}},
+        {"defaults": {"float_list": {"vector_index": {"enabled": True}}}},
     ],
 )
-def test_what_would_be_left_out_is_refused(asked: Any) -> None:
-    """An index that there can't be, and one that can't be switched off, are an UnsupportedError."""
-    with pytest.raises(UnsupportedError):
+def test_an_index_that_there_cannot_be_is_refused(asked: Any) -> None:
+    """As Chroma's own server on one machine refuses it."""
+    with pytest.raises(InvalidArgumentError):
         indexes.configuration(asked, None)
+
+
+def test_a_key_of_a_customer_is_refused() -> None:
+    """Nothing is encrypted, so nothing pretends to be."""
+    with pytest.raises(UnsupportedError):
+        indexes.configuration({"cmek": {"provider": "x"}}, None)

@@ -205,7 +205,7 @@ MISTAKES: list[tuple[str, dict[str, Any], int, str]] = [
     ("query", {"query_embeddings": [[1, 2]], "n_results": True}, 400, "InvalidArgumentError"),
     ("delete", {"where": {}}, 400, "InvalidArgumentError"),
     ("delete", {"ids": ["a"], "limit": 1}, 400, "InvalidArgumentError"),
-    ("search", {}, 501, "UnsupportedError"),
+    ("search", {}, 400, "InvalidArgumentError"),
     ("fork", {"new_name": "other"}, 501, "UnsupportedError"),
     ("functions/attach", {}, 501, "UnsupportedError"),
 ]

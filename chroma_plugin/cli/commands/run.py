@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -68,6 +69,8 @@ def run(
     json_log: Annotated[bool, typer.Option("--json-log", help="Log in JSON.")] = False,
 ) -> None:
     """Serve a store over HTTP, in Chroma's protocol: every client of Chroma's connects to it."""
+    # The first process of a container is ended by no signal that it does not handle. `serving.prepare` takes over.
+    signal.signal(signal.SIGTERM, _end_before_the_start)
     from chroma_plugin.server import Limits, create_app, missing
 
     try:
@@ -124,6 +127,10 @@ def token(
     # JSON's strings and booleans are TOML's, too.
     say("\n".join(["[[tokens]]", *(f"{key} = {json.dumps(value)}" for key, value in fields.items())]))
     errors().print(Text(f"The token, which is shown once: {secret}"), soft_wrap=True)
+
+
+def _end_before_the_start(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def _tokens(path: Path | None, secrets: list[str]) -> Tokens:

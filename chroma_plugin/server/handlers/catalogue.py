@@ -13,6 +13,7 @@ from chroma_plugin.requests import configuration as configurations
 from chroma_plugin.requests.metadata import collection_metadata
 from chroma_plugin.requests.names import collection_id
 from chroma_plugin.requests.shown import kind
+from chroma_plugin.server import keys
 from chroma_plugin.server.bodies import Body
 from chroma_plugin.server.call import Answer, Call, answer
 from chroma_plugin.server.handlers.collections import is_deep
@@ -59,7 +60,13 @@ def change(call: Call) -> Answer:
     """Only the fields that are in the body; ``"metadata": null`` takes the metadata away."""
     opened = call.collection()
     changes = _changes(call.body())
-    opened.change(lambda info: replace(info, **changes))
+
+    def changed(info: CollectionInfo) -> CollectionInfo:
+        after = replace(info, **changes)
+        kept = {name: section for name, section in info.configuration.items() if name == keys.SECTION}
+        return replace(after, configuration={**after.configuration, **kept})
+
+    opened.change(changed)
     return answer({})
 
 
@@ -74,7 +81,7 @@ def described(info: CollectionInfo) -> dict[str, Any]:
         "id": str(info.id),
         "name": info.name,
         "metadata": info.metadata,
-        "configuration": info.configuration,
+        "configuration": keys.without(info.configuration),
         "dimension": info.dimension,
         "tenant": info.tenant,
         "database": info.database,
@@ -119,6 +126,8 @@ def _configuration(value: dict[str, Any]) -> dict[str, Any]:
         raise InvalidArgumentError(f"configuration['embedding_function'] must be an object, not {kind(function)}.")
     if is_deep(value):
         raise InvalidArgumentError("The configuration is nested too deeply.")
+    if keys.SECTION in value:
+        raise InvalidArgumentError(f"configuration[{keys.SECTION!r}] is written by the server alone: leave it out.")
     return value
 
 

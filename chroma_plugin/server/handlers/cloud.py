@@ -6,10 +6,6 @@ from chroma_plugin.errors import UnsupportedError
 from chroma_plugin.server.call import Answer, Call
 
 
-def search(call: Call) -> Answer:
-    raise UnsupportedError("search is a feature of Chroma Cloud. Use query, which filters and searches by embedding.")
-
-
 def fork(call: Call) -> Answer:
     raise UnsupportedError("fork is a feature of Chroma Cloud. Make a new collection and add the records of a get.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
@@ -11,12 +12,12 @@ from chroma_plugin.requests import configuration as configurations
 from chroma_plugin.requests import names
 from chroma_plugin.requests.metadata import collection_metadata
 from chroma_plugin.requests.shown import kind
-from chroma_plugin.server import indexes
+from chroma_plugin.server import indexes, keys
 from chroma_plugin.server.bodies import Body
 from chroma_plugin.server.call import Answer, Call, answer
 from chroma_plugin.server.handlers.paging import page
 from chroma_plugin.sessions.open_collection import OpenCollection
-from chroma_plugin.types import CollectionInfo, Metric
+from chroma_plugin.types import CollectionInfo, Metadata, Metric
 
 _MAX_DEPTH: Final = 32
 _FUNCTION_TYPES: Final = ("known", "legacy", "unknown")
@@ -27,12 +28,12 @@ def create(call: Call) -> Answer:
     body = call.body()
     info = _new(body, call.tenant, call.database)
     opened, _ = call.served.session.create(info, or_find=bool(body.given("get_or_create", bool)))
-    return answer(described(opened.info))
+    return answer(described(opened))
 
 
 def listed(call: Call) -> Answer:
     found = call.served.session.collections(call.tenant, call.database)
-    return answer([described(opened.info) for opened in page(found, call.query)])
+    return answer([described(opened, look=False) for opened in page(found, call.query)])
 
 
 def count(call: Call) -> Answer:
@@ -40,11 +41,11 @@ def count(call: Call) -> Answer:
 
 
 def get(call: Call) -> Answer:
-    return answer(described(_named(call).info))
+    return answer(described(_named(call)))
 
 
 def get_by_id(call: Call) -> Answer:
-    return answer(described(call.collection().info))
+    return answer(described(call.collection()))
 
 
 def delete(call: Call) -> Answer:
@@ -76,13 +77,15 @@ def modify(call: Call) -> Answer:
     return answer({})
 
 
-def described(info: CollectionInfo) -> dict[str, Any]:
-    """A collection on the wire."""
+def described(opened: OpenCollection, *, look: bool = True) -> dict[str, Any]:
+    """A collection on the wire; ``look``: into its records, when nothing else tells their keys."""
+    info = opened.info
+    sections = keys.without(info.configuration)
     return {
         "id": str(info.id),
         "name": info.name,
-        "configuration_json": {"hnsw": None, "spann": None, "embedding_function": None, **info.configuration},
-        "schema": indexes.described(info.configuration),
+        "configuration_json": {"hnsw": None, "spann": None, "embedding_function": None, **sections},
+        "schema": indexes.described(sections, keys.known(opened, look=look)),
         "metadata": info.metadata,
         "dimension": info.dimension,
         "tenant": info.tenant,
@@ -107,19 +110,35 @@ def _named(call: Call) -> OpenCollection:
 def _new(body: Body, tenant: str, database: str) -> CollectionInfo:
     name = names.collection_name(body.needed("name", str))
     metadata = collection_metadata(body.data("metadata", dict))
-    configuration = body.data("configuration", dict)
+    configuration = indexes.without_spann(body.data("configuration", dict) or {})
     schema = body.data("schema", dict)
+    switched: keys.Schema = {}
     if schema is not None:
         configuration = indexes.configuration(schema, configuration)
-    hnsw = configurations.created(configuration, metadata, Metric.L2.value)
+        switched = configuration.pop(keys.SECTION)
     return CollectionInfo(
         id=uuid4(),
         name=name,
         metadata=metadata,
-        configuration={"hnsw": hnsw, "spann": None, "embedding_function": _function(configuration)},
+        configuration={
+            "hnsw": _hnsw(configuration, metadata),
+            "spann": None,
+            "embedding_function": _function(configuration),
+            keys.SECTION: switched,
+        },
         tenant=tenant,
         database=database,
     )
+
+
+def _hnsw(configuration: Mapping[str, Any], metadata: Metadata | None) -> dict[str, Any]:
+    """The parameters of the index. Where the configuration and the ``hnsw:*`` of the metadata differ, it wins, as in
+    Chroma's own server, unless it says the default: clients write that by themselves.
+    """
+    defaults = configurations.created(None, None, Metric.L2.value)
+    section = configurations.hnsw_section(configuration)
+    chosen = {name: value for name, value in section.items() if value != defaults[name]}
+    return {**defaults, **section, **configurations.legacy_section(metadata), **chosen}
 
 
 def _function(configuration: Any) -> dict[str, Any] | None:

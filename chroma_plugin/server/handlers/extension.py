@@ -5,39 +5,40 @@ the way.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 
 from chroma_plugin import requests
-from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.filters.wire import from_wire, path_from_wire
 from chroma_plugin.operations import pushdown
 from chroma_plugin.requests import paging
+from chroma_plugin.requests.documents import query_texts
 from chroma_plugin.requests.ids import wanted_ids, written_ids
 from chroma_plugin.requests.shown import kind
+from chroma_plugin.server import keys
 from chroma_plugin.server.bodies import Body, packed
 from chroma_plugin.server.call import Answer, Call, answer
-from chroma_plugin.sessions.open_collection import OpenCollection
-from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Hits, Metric, Order, Records, Scan, Search, concatenate
+from chroma_plugin.types import (
+    FIELDS,
+    NO_FIELDS,
+    Field,
+    Hits,
+    Metric,
+    Order,
+    Ranked,
+    Records,
+    Scan,
+    Search,
+    TextSearch,
+    concatenate,
+)
 
 _T = TypeVar("_T")
 _WHOLE: Final[frozenset[Field]] = frozenset(("embeddings", "documents", "metadatas"))
-
-
-def put(call: Call) -> Answer:
-    opened, records = call.collection(), _whole(call)
-    _write(opened, records, lambda store: store.put(records))
-    return answer({})
-
-
-def insert(call: Call) -> Answer:
-    opened, records = call.collection(), _whole(call)
-    known = _write(opened, records, lambda store: store.insert(records))
-    return answer({"known": list(known)})
 
 
 def update(call: Call) -> Answer:
@@ -49,8 +50,10 @@ def update(call: Call) -> Answer:
             opened.check_dimension(store, records.embeddings)
         known = {id for batch in store.scan(Scan(ids=records.ids, fields=NO_FIELDS)) for id in batch.ids}
         rows = [row for row, id in enumerate(records.ids) if id in known]
+        changed = records if len(rows) == len(records) else records.take(rows)
         if rows:
-            store.update(records if len(rows) == len(records) else records.take(rows))
+            store.update(changed)
+    keys.keep(opened, changed.metadatas or ())
     return answer({})
 
 
@@ -114,6 +117,22 @@ def search(call: Call) -> Answer:
     return answer({"hits": [_hits(found, fields) for found in hits]})
 
 
+def search_text(call: Call) -> Answer:
+    opened = call.collection()
+    body = call.body()
+    fields = _fields(body, NO_FIELDS)
+    request = TextSearch(
+        queries=query_texts(body.needed("queries", list), "queries") or [],
+        k=paging.n_results(body.any("k")),
+        ids=_ids(body),
+        where=_where(body),
+        fields=fields,
+    )
+    with opened.reading() as store:
+        found = pushdown.search_text(store, request)
+    return answer({"ranked": [_ranked(ranked, fields) for ranked in found]})
+
+
 def optimize(call: Call) -> Answer:
     with call.collection().reading() as store:
         store.optimize()
@@ -128,17 +147,8 @@ def stats(call: Call) -> Answer:
 # -- records in ----------------------------------------------------------------------------------------------------
 
 
-def _write(opened: OpenCollection, records: Records, write: Callable[[CollectionStore], _T]) -> _T:
-    """`put` or `insert` of whole records, and the dimension kept."""
-    assert records.embeddings is not None
-    with opened.writing() as store:
-        opened.check_dimension(store, records.embeddings)
-        result = write(store)
-        opened.keep_dimension(records.embeddings)
-    return result
-
-
-def _whole(call: Call) -> Records:
+def whole_records(call: Call) -> Records:
+    """Those of a put or an insert. Raises InvalidArgumentError when a column is missing."""
     records = _records(call)
     missing = [name for name in sorted(_WHOLE) if getattr(records, name) is None]
     if missing:
@@ -224,6 +234,10 @@ def _column(values: Sequence[Any] | None, count: int, wanted: bool) -> list[Any]
 
 def _hits(hits: Hits, fields: frozenset[Field]) -> dict[str, Any]:
     return {"records": _shown(hits.records, fields), "distances": _base64(hits.distances)}
+
+
+def _ranked(ranked: Ranked, fields: frozenset[Field]) -> dict[str, Any]:
+    return {"records": _shown(ranked.records, fields), "scores": ranked.scores.tolist()}
 
 
 def _base64(array: Any) -> str:

@@ -12,32 +12,15 @@ from chroma_plugin.operations import reading, writing
 from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.procedure import run
 from chroma_plugin.requests.ids import written_ids
+from chroma_plugin.server import keys
 from chroma_plugin.server.bodies import Body, embeddings
 from chroma_plugin.server.call import Answer, Call, answer
+from chroma_plugin.server.handlers.adding import columns, keep_keys
 from chroma_plugin.types import Field, Matrix, Scan
 
 _GET_INCLUDE: Final = ("metadatas", "documents")
 _QUERY_INCLUDE: Final = ("metadatas", "documents", "distances")
 _EMBEDDINGS: Final[frozenset[Field]] = frozenset(("embeddings",))
-
-
-def add(call: Call) -> Answer:
-    """Ids that are there already stay as they are, and nothing is said about it."""
-    handle = call.served.handle(call.collection())
-    body = call.body()
-    ids = body.ids(call.config.limits.batch)
-    request = requests.add(ids, _needed_embeddings(body), *_columns(body), on_conflict="ignore")
-    run(writing.add(handle, lambda: request))
-    return answer({}, 201)
-
-
-def upsert(call: Call) -> Answer:
-    handle = call.served.handle(call.collection())
-    body = call.body()
-    ids = body.ids(call.config.limits.batch)
-    request = requests.upsert(ids, _needed_embeddings(body), *_columns(body), metadata_mode="merge")
-    run(writing.upsert(handle, lambda: request))
-    return answer({})
 
 
 def update(call: Call) -> Answer:
@@ -74,6 +57,7 @@ def get(call: Call) -> Answer:
         body.given("include", list) or (_GET_INCLUDE if body.any("include") is None else ()),
         None,
     )
+    keys.check_filter(handle.opened.info, request.scan.where)
     return answer(_shown(dict(reading.get(handle, request))))
 
 
@@ -93,6 +77,7 @@ def query(call: Call) -> Answer:
         None,
         False,
     )
+    keys.check_filter(handle.opened.info, request.where)
     return answer(_shown(dict(run(reading.query(handle, lambda: request)))))
 
 
@@ -103,6 +88,7 @@ def delete(call: Call) -> Answer:
     request = requests.delete(
         body.given("ids", list), body.data("where", dict), body.data("where_document", dict), body.any("limit")
     )
+    keys.check_filter(handle.opened.info, request.where)
     return answer(writing.delete(handle, request))
 
 
@@ -118,21 +104,10 @@ def indexing_status(call: Call) -> Answer:
     )
 
 
-def _needed_embeddings(body: Body) -> Matrix:
-    rows = body.given("embeddings", list)
-    if rows is None:
-        raise InvalidArgumentError("embeddings is missing: the client embeds, a server does not.")
-    return embeddings(rows)
-
-
-def _columns(body: Body) -> tuple[Any, Any, None, Any]:
-    """metadatas, documents, images, uris."""
-    return body.data("metadatas", list), body.given("documents", list), None, body.given("uris", list)
-
-
 def _update(handle: Handle, ids: list[str], matrix: Matrix | None, body: Body) -> None:
-    request = requests.update(ids, matrix, *_columns(body))
-    run(writing.update(handle, lambda: request))
+    request = requests.update(ids, matrix, *columns(body))
+    report = run(writing.update(handle, lambda: request))
+    keep_keys(handle, request.write.records, report.updated)
 
 
 def _filled(handle: Handle, ids: list[str], new: list[int], matrix: Matrix) -> Matrix:

@@ -39,7 +39,7 @@ def pre_flight_checks(call: Call) -> Answer:
         {
             "max_batch_size": call.config.limits.batch,
             "supports_base64_encoding": True,
-            "chroma_plugin": {"version": EXTENSION},
+            "chroma_plugin": {"version": EXTENSION, "max_body_bytes": call.config.limits.body_bytes},
         }
     )
 
@@ -62,6 +62,17 @@ def reset(call: Call) -> Answer:
         raise Forbidden("Reset is disabled by config: start the server with --allow-reset.")
     call.served.session.reset()
     return answer(True)
+
+
+def flush(call: Call) -> Answer:
+    call.served.session.flush()
+    return answer({})
+
+
+def compact(call: Call) -> Answer:
+    """Of everything that is served; reads and writes go on meanwhile as far as the backend lets them."""
+    call.served.session.backend.compact()
+    return answer({})
 
 
 def version_one(call: Call) -> Answer:
