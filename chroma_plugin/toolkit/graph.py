@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import threading
 import warnings
 import zlib
 from collections.abc import Callable
@@ -37,6 +38,9 @@ _SLICE: Final = 1000
 """Vectors added between two looks at whether to stop: some 0.2 s of work."""
 
 
+_asking: Final = threading.Lock()
+
+
 class ExactSearchWarning(UserWarning):
     """A graph would be worth having, and hnswlib is not installed."""
 
@@ -58,9 +62,14 @@ def installed() -> bool:
     return importlib.util.find_spec("hnswlib") is not None
 
 
-@functools.cache
 def available() -> bool:
     """Whether there can be graphs. Asked when one is wanted: if hnswlib is missing then, a warning says so, once."""
+    with _asking:  # a writer and the background may ask at the same moment
+        return _available()
+
+
+@functools.cache
+def _available() -> bool:
     if installed():
         return True
     notice = ExactSearchWarning(
@@ -68,7 +77,7 @@ def available() -> bool:
         "compiler: pip install 'chroma-plugin[hnsw]'"
     )
     try:
-        warnings.warn(notice, stacklevel=2)
+        warnings.warn(notice, stacklevel=3)
     except ExactSearchWarning:
         # Where warnings are errors: this may be a write that is on disk already, which must not fail any more.
         logger.warning("%s", notice)

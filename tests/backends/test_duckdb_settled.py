@@ -41,6 +41,7 @@ def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestDuckDBSettled(BackendConformance):
     backend = "duckdb"
     persistent = True
+    examples = 10
 
 
 def opened(place: Path, **options: bool) -> DuckDBBackend:
