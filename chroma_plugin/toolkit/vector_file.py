@@ -4,7 +4,7 @@ A vector is first kept by the journal, together with its record. When enough hav
 disk here, with the stamp of each, and named by a header. From then on the journal need not hold them any more. Rows
 behind the header's end are only there for this process; the next one has them from the journal.
 
-Three files with one number: ``7.vectors`` (float32 rows), ``7.stamps`` (int64 each) and ``7.json``, the header, which
+Three files with one number: ``7.vectors`` (float32 rows), ``7.stamps`` (int64 each) and ``7.header``, JSON, which
 is replaced whole and makes the others valid. Compaction begins the next number. Every block has a checksum, which is
 looked at before its first use.
 """
@@ -126,10 +126,10 @@ class VectorFile:
         return self._mapped(last)[first:last]
 
     def take(self, rows: RowNumbers) -> Matrix:
-        if len(rows) > _FEW:
+        if not self._checked.all():
             self._check_each(np.unique(rows // self._in_block))
+        if len(rows) > _FEW:
             return self._mapped(self._length)[rows]
-        self._check_each(rows // self._in_block)
         taken = np.empty((len(rows), self._dimension), dtype=np.float32)
         for row, target in zip(rows.tolist(), taken, strict=True):
             os.preadv(self._descriptor, [target.data], row * self._width)
@@ -173,13 +173,13 @@ class VectorFile:
         whole = self.settled // self._in_block
         self._check_rows(whole * self._in_block, self.settled)  # a block that is not full gets a new checksum
         fresh = [self._checksum(block, rows) for block in range(whole, -(-rows // self._in_block))]
-        text = stamps.astype("<i8").tobytes()
-        replace_file(self._path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(text))
+        numbers = stamps.astype("<i8").tobytes()
+        replace_file(self._path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(numbers))
         checksums = [*self._header.checksums[:whole], *fresh]
-        header = _Header(_FORMAT, self._dimension, rows, zlib.crc32(text), self._in_block, checksums)
-        replace_file(
-            self._path.with_suffix(".json"), lambda temporary: temporary.write_bytes(orjson.dumps(asdict(header)))
-        )
+        header = _Header(_FORMAT, self._dimension, rows, zlib.crc32(numbers), self._in_block, checksums)
+        text = orjson.dumps(asdict(header))
+        sealed = b"%d %s" % (zlib.crc32(text), text)
+        replace_file(self._path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
         checked = np.ones(len(header.checksums), dtype=np.bool_)
         checked[:whole] = self._checked[:whole]
         self._checked, self._header = checked, header
@@ -233,13 +233,16 @@ def in_memory(directory: Path, dimension: int) -> tuple[MemoryVectors, npt.NDArr
 
 def _latest(directory: Path) -> Path | None:
     """Of the newest number that has a header."""
-    numbers = [int(path.stem) for path in directory.glob("*.json") if path.stem.isdecimal()]
+    numbers = [int(path.stem) for path in directory.glob("*.header") if path.stem.isdecimal()]
     return directory / f"{max(numbers)}.vectors" if numbers else None
 
 
 def _read_header(path: Path, dimension: int) -> _Header:
     try:
-        header = _Header(**orjson.loads(path.with_suffix(".json").read_bytes()))
+        checksum, _, text = path.with_suffix(".header").read_bytes().partition(b" ")
+        if int(checksum) != zlib.crc32(text):
+            raise _damaged(path.with_suffix(".header"), "its checksum is wrong")
+        header = _Header(**orjson.loads(text))
         size = path.stat().st_size
     except (OSError, ValueError, TypeError) as error:
         raise _damaged(path, str(error)) from error

@@ -90,7 +90,7 @@ def test_few_and_many_rows_are_taken_alike(tmp_path: Path, count: int) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    suffix=st.sampled_from(["vectors", "stamps", "json"]),
+    suffix=st.sampled_from(["vectors", "stamps", "header"]),
     place=st.floats(0, 1, exclude_max=True),
     bit=st.integers(0, 7),
 )

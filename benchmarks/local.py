@@ -1,0 +1,352 @@
+"""The local engines and their peers side by side, in one run.
+
+    python benchmarks/local.py --cache DIRECTORY [--engines duckdb chromadb ...] [--python NAME=PATH/bin/python ...]
+        [--json FILE] [--plots DIRECTORY] [--records 50000] [--rounds 3] [--growth 10000 50000 200000 1000000] [--quick]
+
+Every engine runs in a process of its own, with the Python named for it (`*=PATH` names it for all but ours); those
+whose packages are missing are left out and named. `requirements-peers.txt` has the packages. Rounds are interleaved;
+the table has the medians of the rounds' medians, recall beside every search, and durability beside every engine;
+engines with a knob are asked at equal recall, the first setting that reaches it. Each ingests by the fastest way that
+its documentation shows. The libraries choose their own number of threads, for BLAS too. One query is asked before each
+clock starts. What an engine does in the background goes on while single adds are timed, and is waited for after.
+
+The records are docstrings of this machine, embedded with the default function (see `corpus.py`). `--quick` takes 2,000
+of the standard library with hashed words as vectors, and asks a little of each: to see that it all works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import corpus as corpora
+import numpy as np
+import workload
+from corpus import Corpus
+from engines import ENGINES, OURS
+from report import figures, growth_table, table
+from rows import BULK, GOOD, READS, WRITES, Row, asked
+from workload import Judge
+
+HERE = Path(__file__).parent
+Answer = dict[str, Any]
+
+
+@dataclass
+class Side:
+    """An engine, its process, and what was measured of it."""
+
+    name: str
+    python: str
+    folder: Path
+    database: Path
+    about: Answer = field(default_factory=dict)
+    measured: dict[str, list[Answer]] = field(default_factory=dict)
+    sweep: list[Answer] = field(default_factory=list)
+    """``ef``, ``recall`` and ``ms``."""
+    missing: dict[str, str] = field(default_factory=dict)
+    ef: int | None = None
+    process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = [self.python, str(HERE / "engine_process.py"), self.name, str(self.folder), str(self.database)]
+        log = (self.database.parent / f"{self.name}.log").open("a")
+        with log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+            self.process.wait(120)
+            self.process = None
+
+    def ask(self, do: str, **options: Any) -> Answer:
+        if self.process is None:
+            self.start()
+        process = self.process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if process.poll() is None:
+            process.stdin.write(json.dumps({"do": do, **options}) + "\n")
+            process.stdin.flush()
+        line = process.stdout.readline()
+        told: Answer = json.loads(line) if line else {"missing": f"its process ended in {do}"}
+        return told
+
+    def keep(self, key: str, answer: Answer) -> None:
+        """An answer without a result is told once, as the reason."""
+        if "missing" in answer:
+            self.missing[key] = answer["missing"]
+        else:
+            self.measured.setdefault(key, []).append(answer)
+
+    def tune(self, recall: float) -> None:
+        """Set the knob to the first setting that reached the recall, or to the last."""
+        if not self.sweep or self.sweep[0]["ef"] is None:
+            return
+        reached = [point["ef"] for point in self.sweep if point["recall"] >= recall]
+        wanted = reached[0] if reached else self.sweep[-1]["ef"]
+        if wanted != self.ef:
+            self.ask("ef", ef=wanted)
+            self.ef = wanted
+
+
+@dataclass(frozen=True)
+class Run:
+    sides: list[Side]
+    judge: Judge
+    rounds: int
+    limit: int
+    """Queries in a round."""
+    seconds: float
+    """For one measurement of a round."""
+    churns: int
+
+    def turns(self, turn: int) -> list[Side]:
+        """Who goes first changes."""
+        return self.sides if turn % 2 == 0 else self.sides[::-1]
+
+    def all(self) -> None:
+        for step in (self.bulk, self.opening, self.sweep, self.reads, self.writes, self.churn):
+            print(step.__name__, file=sys.stderr)
+            step()
+
+    def bulk(self) -> None:
+        """Ends with the database of the last round, closed."""
+        for turn in range(self.rounds):
+            for side in self.turns(turn):
+                shutil.rmtree(side.database / "store", ignore_errors=True)
+                self._ingest(side)
+
+    def _ingest(self, side: Side) -> None:
+        side.keep("open empty", side.ask("open", place="store"))
+        ingested = side.ask("ingest")
+        side.keep("ingest", ingested)
+        if "ms" not in ingested:
+            return
+        singles = side.ask("singles")
+        self._keep_singles(side, singles)
+        self._keep(side, BULK[1], side.ask("query", limit=20, seconds=1))
+        settled = side.ask("settle")
+        side.keep("indexed", {"ms": ingested["ms"] + settled["ms"]} if "ms" in settled else settled)
+        side.ask("close")
+        side.stop()
+
+    @staticmethod
+    def _keep_singles(side: Side, answer: Answer) -> None:
+        for key, percent in (("add p50", 50), ("add p99", 99)):
+            found = "times" in answer
+            side.keep(key, {"ms": float(np.percentile(answer["times"], percent))} if found else answer)
+
+    def opening(self) -> None:
+        records = len(self.judge.vectors)
+        for turn in range(self.rounds):
+            for side in self.turns(turn):
+                side.keep("import", _import_ms(side.python, side.about["module"]))
+                if not side.about["persistent"]:
+                    continue
+                disk = side.ask("disk", place="store")
+                side.keep("disk", {"ms": disk["bytes"] / records} if "bytes" in disk else disk)
+                cold = side.ask("open_and_query", place="store")
+                side.keep("cold", cold)
+                side.keep("rss", {"ms": cold["rss_mb"]} if "rss_mb" in cold else cold)
+                side.ask("close")
+                side.stop()
+
+    def sweep(self) -> None:
+        for side in self.sides:
+            self._reopen(side)
+            for ef in side.about["efs"] or [None]:
+                if ef is not None:
+                    side.ask("ef", ef=ef)
+                answer = side.ask("query", limit=self.limit, seconds=self.seconds)
+                if "times" in answer:
+                    ms = statistics.median(answer["times"])
+                    side.sweep.append({"ef": ef, "ms": ms, "recall": self.judge.recall("all", answer["found"])})
+                    if side.sweep[-1]["recall"] >= 0.9995:
+                        break
+
+    def _reopen(self, side: Side) -> None:
+        """With all records and everything that is loaded in the background."""
+        side.ask("open", place="store")
+        if not side.about["persistent"]:
+            for do in ("ingest", "singles"):
+                side.ask(do)
+        side.ask("query", limit=self.limit, seconds=self.seconds)
+        if side.name in OURS:
+            side.ask("settle")
+
+    def reads(self) -> None:
+        self._each(READS)
+
+    def writes(self) -> None:
+        self._each(WRITES)
+        for side in self.sides:
+            side.ask("close")
+            side.stop()
+
+    def _each(self, rows: Sequence[Row]) -> None:
+        for turn in range(self.rounds):
+            for row in rows:
+                for side in self.turns(turn):
+                    if row.key not in side.missing:
+                        side.tune(row.reaching if row.key == "query 0.995" else GOOD)
+                        self._keep(side, row, side.ask(**asked(row, self.limit, self.seconds, turn)))
+
+    def _keep(self, side: Side, row: Row, answer: Answer) -> None:
+        kept = {key: value for key, value in answer.items() if key not in ("times", "found")}
+        if "times" in answer:
+            kept |= {"ms": statistics.median(answer["times"]), "p99": float(np.percentile(answer["times"], 99))}
+        if row.truth is not None and "found" in answer:
+            kept["recall"] = self.judge.recall(row.truth, answer["found"])
+        side.keep(row.key, kept)
+
+    def churn(self) -> None:
+        """Not of the floors: hnswlib takes milliseconds to add a label that it has deleted before."""
+        for side in self.sides:
+            if not side.about["stores_records"]:
+                continue
+            answer = side.ask("churn", rounds=self.churns, limit=self.limit, seconds=self.seconds)
+            side.stop()
+            if "missing" in answer:
+                side.keep("churn", answer)
+                continue
+            before, after = (self.judge.recall("churned", answer[key]) for key in ("before", "found"))
+            side.keep("churn", {"ms": answer["ms"]})
+            side.keep("churned", {"ms": before - after, "recall": after})
+            side.keep("grown", {"ms": answer["grown"]})
+
+
+def _import_ms(python: str, module: str) -> Answer:
+    code = f"import time; start = time.perf_counter(); import {module}; print((time.perf_counter() - start) * 1000)"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    return {"ms": float(done.stdout.split()[-1])}
+
+
+def grow(
+    names: Sequence[str], pythons: dict[str, str], sizes: Sequence[int], corpus: Corpus, place: Path
+) -> list[Answer]:
+    """Ingest, single adds, query, filtered query, opening at each size; half of the queries and one round."""
+    told = []
+    for size in sizes:
+        judge = workload.write(place / f"growth-{size}", _grown(corpus, size + 100), size, 100, 1_000, 200)
+        sides = _sides(names, pythons, place / f"growth-{size}", place / f"grown-{size}")
+        run = Run(sides, judge, rounds=1, limit=200, seconds=2, churns=0)
+        run.bulk()
+        run.opening()
+        run.sweep()
+        run._each(
+            [row for row in READS if row.key in ("query", "exact", "batch", "where 50 %", "where 1 %", "get 100")]
+        )
+        for side in sides:
+            side.ask("close")
+            side.stop()
+        told += [{"records": size, "engine": side.name, **_firsts(side)} for side in sides]
+        shutil.rmtree(place / f"growth-{size}")
+        shutil.rmtree(place / f"grown-{size}", ignore_errors=True)
+        print(f"grown to {size:,}", file=sys.stderr)
+    return told
+
+
+def _grown(corpus: Corpus, count: int) -> Corpus:
+    """So many records, and then 200 real ones for the queries."""
+    held = len(corpus.documents) - 200
+    known = corpora.scaled(corpus.part(0, held), count)
+    return Corpus(np.concatenate([known.vectors, corpus.vectors[held:]]), known.documents, known.metadatas)
+
+
+def _firsts(side: Side) -> Answer:
+    return {key: answers[0] for key, answers in side.measured.items()}
+
+
+def _sides(names: Sequence[str], pythons: dict[str, str], folder: Path, place: Path) -> list[Side]:
+    """Those that are installed and open a database; the others are named."""
+    sides = []
+    for name in names:
+        database = place / name
+        database.mkdir(parents=True)
+        default = sys.executable if name in OURS else pythons.get("*", sys.executable)
+        side = Side(name, pythons.get(name, default), folder, database)
+        side.about = side.ask("about")
+        opened = side.ask("open", place="tried") if "missing" not in side.about else side.about
+        side.stop()
+        if "missing" in opened:
+            print(f"{name} is left out: {opened['missing']}", file=sys.stderr)
+        else:
+            sides.append(side)
+    return sides
+
+
+def machine() -> Answer:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {"cores": os.cpu_count(), "processor": model[0] if model else "", "python": platform.python_version()}
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, help="where texts and their embeddings are kept; needed unless --quick")
+    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES), metavar="NAME")
+    parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plots", type=Path)
+    parser.add_argument("--records", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for one measurement of a round")
+    parser.add_argument("--growth", type=int, nargs="*", default=[])
+    parser.add_argument("--growth-engines", nargs="+", choices=list(ENGINES), default=["duckdb", "hnswlib"])
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(given)
+    if not options.quick and options.cache is None:
+        parser.error("--cache DIRECTORY is needed")
+    return options
+
+
+def measure(options: argparse.Namespace, place: Path) -> Answer:
+    """All figures, as they are written to JSON."""
+    count, rounds = (2_000, 1) if options.quick else (options.records, options.rounds)
+    queries = 50 if options.quick else 1_000
+    singles = 20 if options.quick else 200
+    needed = count + singles + queries
+    corpus = corpora.hashed(needed) if options.quick else corpora.load(options.cache, max(needed, 53_000))
+    churned = 300 if options.quick else min(10_000, count)
+    judge = workload.write(place / "workload", corpus, count, singles, churned, queries)
+    pythons = dict(each.split("=", 1) for each in options.python)
+    sides = _sides(options.engines, pythons, place / "workload", place / "databases")
+    limit, seconds = (20, 0.05) if options.quick else (500, options.seconds)
+    Run(sides, judge, rounds, limit, seconds, churns=2 if options.quick else 10).all()
+    grown = grow(options.growth_engines, pythons, options.growth, corpus, place) if options.growth else []
+    shares = {name: float(mask.mean()) for name, mask in judge.masks.items()}
+    return figures(sides, machine() | {"records": count, "shares": shares}, grown)
+
+
+def main() -> None:
+    options = arguments()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as place:
+        told = measure(options, Path(place))
+    print(table(told))
+    print(growth_table(told))
+    if options.json:
+        options.json.write_text(json.dumps(told, indent=2) + "\n")
+    if options.plots:
+        from plots import draw
+
+        draw(told, options.plots)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The figures of a run as data, and as tables with a verdict on each row."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from engines import OURS
+from rows import GOOD, ROWS, Row
+
+Figures = dict[str, Any]
+PEER = "chromadb"
+ADD_SPREAD, OVER_BARE = 3.0, 1.5
+"""How far p99 of an add may be from p50, and a query from a bare hnswlib call."""
+
+
+def figures(sides: Sequence[Any], machine: Mapping[str, Any], grown: Sequence[Any]) -> Figures:
+    return {
+        "machine": dict(machine),
+        "engines": {side.name: side.about for side in sides},
+        "rows": {row.key: {side.name: _medians(side, row) for side in sides if _has(side, row)} for row in ROWS},
+        "missing": {side.name: side.missing for side in sides},
+        "sweep": {side.name: side.sweep for side in sides},
+        "growth": list(grown),
+    }
+
+
+def _has(side: Any, row: Row) -> bool:
+    return row.key in side.measured
+
+
+def _medians(side: Any, row: Row) -> dict[str, float]:
+    answers = side.measured[row.key]
+    numbers = [key for key, value in answers[0].items() if isinstance(value, (int, float))]
+    return {key: statistics.median(answer[key] for answer in answers if key in answer) for key in numbers}
+
+
+def table(told: Figures) -> str:
+    names = list(told["engines"])
+    lines = [
+        "| measure | " + " | ".join(names) + " | beside chromadb | best of the rest |",
+        "|---" * (len(names) + 3) + "|",
+    ]
+    for row in ROWS:
+        cells = told["rows"][row.key]
+        shown = [_cell(row, cells.get(name)) for name in names]
+        lines.append(f"| {row.label} | {' | '.join(shown)} | {verdict(told, row)} | {rest(told, row)} |")
+    return "\n".join([*lines, "", *_engines(told), "", *_failures(told)])
+
+
+def _cell(row: Row, cell: Mapping[str, float] | None) -> str:
+    if cell is None:
+        return ""
+    shown = f"{_number(cell['ms'])} {row.unit}"
+    return f"{shown} ({cell['recall']:.3f})" if "recall" in cell else shown
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def ours(told: Figures) -> str | None:
+    return next((name for name in OURS if name in told["engines"]), None)
+
+
+def verdict(told: Figures, row: Row) -> str:
+    """The first of ours beside chromadb, and whether that is what was asked for."""
+    cells, name = told["rows"][row.key], ours(told)
+    if name is None or name not in cells:
+        return ""
+    parts = list(_judged(told, row, cells[name], cells.get(PEER)))
+    return "; ".join(parts)
+
+
+def _judged(told: Figures, row: Row, own: Mapping[str, float], peer: Mapping[str, float] | None) -> Iterator[str]:
+    if peer is not None and peer["ms"] > 0 and row.unit != "recall":
+        ratio = peer["ms"] / max(own["ms"], 1e-9)
+        yield f"{_number(ratio)}x" + ("" if row.target is None else _met(ratio >= row.target, f">= {row.target:g}x"))
+    if row.limit is not None:
+        yield _met(own["ms"] <= row.limit, f"<= {row.limit:g} {row.unit}").strip()
+    if row.key.startswith("where"):
+        yield _met(own["recall"] >= 0.99, "recall >= 0.99").strip()
+    if row.key == "add p99":
+        spread = own["ms"] / told["rows"]["add p50"][ours(told)]["ms"]
+        yield f"{spread:.1f} x p50{_met(spread <= ADD_SPREAD, f'<= {ADD_SPREAD:g}')}"
+    bare = told["rows"][row.key].get("hnswlib")
+    if bare is not None and row.key in ("query", "batch"):
+        limit = OVER_BARE if row.key == "query" else 1.0
+        yield f"{own['ms'] / bare['ms']:.2f} x bare hnswlib{_met(own['ms'] <= limit * bare['ms'], f'<= {limit:g}')}"
+
+
+def _met(met: bool, target: str) -> str:
+    return f" ({target}: {'met' if met else '**missed**'})"
+
+
+def rest(told: Figures, row: Row) -> str:
+    """The best of the other rivals at equal recall and durability, and how ours stands to it."""
+    cells, name = told["rows"][row.key], ours(told)
+    if name is None or name not in cells:
+        return ""
+    rivals = {other: cell for other, cell in cells.items() if _is_rival(told, row, other, cell, cells[name])}
+    if not rivals or row.unit == "recall":
+        return ""
+    best = min(rivals, key=lambda other: rivals[other]["ms"])
+    return f"{best} {_number(rivals[best]['ms'] / max(cells[name]['ms'], 1e-9))}x"
+
+
+def _is_rival(told: Figures, row: Row, other: str, cell: Mapping[str, float], own: Mapping[str, float]) -> bool:
+    about = told["engines"][other]
+    durable = about["durable"] or not row.durable
+    recall = cell.get("recall", 1.0) >= min(own.get("recall", 1.0), GOOD) - 0.002
+    if row.key == "indexed" and not about["efs"]:  # it has no index
+        return False
+    return other not in (*OURS, PEER) and about["stores_records"] and durable and recall
+
+
+def _engines(told: Figures) -> list[str]:
+    return [
+        f"- {name}: {about['version']}; {about['durability']}"
+        + ("" if about["stores_records"] else "; vectors only, a floor and no rival")
+        for name, about in told["engines"].items()
+    ]
+
+
+def _failures(told: Figures) -> list[str]:
+    """What went wrong; calls that an engine does not have are empty cells and no news."""
+    return [
+        f"- {name}, {key}: {reason}"
+        for name, reasons in told["missing"].items()
+        for key, reason in reasons.items()
+        if "no such call" not in reason
+    ]
+
+
+GROWN = ("ingest", "add p50", "query", "where 50 %", "where 1 %", "batch", "exact", "cold", "rss", "disk", "indexed")
+
+
+def growth_table(told: Figures) -> str:
+    if not told["growth"]:
+        return ""
+    lines = ["| records | engine | ingest, us each | " + " | ".join(GROWN[1:]) + " |", "|---" * (len(GROWN) + 2) + "|"]
+    units = {row.key: row for row in ROWS}
+    for point in told["growth"]:
+        ingest = point["ingest"]["ms"] * 1_000 / point["records"] if "ingest" in point else float("nan")
+        cells = " | ".join(_cell(units[key], point.get(key)) for key in GROWN[1:])
+        lines.append(f"| {point['records']:,} | {point['engine']} | {ingest:.1f} | {cells} |")
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""What is measured, and what is asked of it: the rows of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+GOOD, BETTER = 0.98, 0.995
+"""Recalls at which engines with a knob are compared."""
+
+
+@dataclass(frozen=True)
+class Row:
+    key: str
+    label: str
+    ask: dict[str, Any] = field(default_factory=dict)
+    """What the process of the engine is asked."""
+    truth: str | None = None
+    """The filter whose exact answers recall is measured by."""
+    reaching: float = GOOD
+    """The recall that the engine's knob is set for."""
+    target: float | None = None
+    """How many times faster (or smaller) than chromadb."""
+    limit: float | None = None
+    """What it may be at most, in its unit."""
+    durable: bool = False
+    """Only engines that are as durable are rivals."""
+    unit: str = "ms"
+
+
+def _where(filter: str) -> Row:
+    ask = {"do": "query_where", "filter": filter}
+    return Row(f"where {filter}", f"query where {filter}", ask, truth=filter, target=60)
+
+
+BULK = (
+    Row("ingest", "bulk ingest", target=25, durable=True),
+    Row("early", "query while the index is built", truth="all"),
+    Row("add p50", "one add, p50, right after the bulk", target=5, durable=True),
+    Row("add p99", "one add, p99", durable=True),
+    Row("indexed", "bulk ingest until the index is complete", durable=True),
+)
+OPENING = (
+    Row("import", "import", limit=200),
+    Row("cold", "cold open + first query", target=2),
+    Row("rss", "resident after open and 100 queries", target=1, unit="MiB"),
+    Row("disk", "disk per record", target=1, unit="B"),
+)
+READS = (
+    Row("query", "query k=10, recall >= 0.98", {"do": "query"}, truth="all", target=9),
+    Row("query 0.995", "query k=10, recall >= 0.995", {"do": "query"}, truth="all", reaching=BETTER),
+    Row("exact", "query k=10, exact", {"do": "query_exact"}, truth="all", limit=1.5),
+    Row("batch", "1,000 queries in a call, each", {"do": "query_many"}, truth="all", target=8),
+    Row("2 threads", "query from 2 threads, each", {"do": "threads", "count": 2}),
+    Row("8 threads", "query from 8 threads, each", {"do": "threads", "count": 8}),
+    *(_where(share) for share in ("50 %", "10 %", "1 %", "0.1 %", "10 % clustered", "1 % clustered")),
+    *(_where(kind) for kind in ("compound", "or", "not equal")),
+    Row("get 1", "get 1 id", {"do": "get", "count": 1}, target=25),
+    Row("get 100", "get 100 ids", {"do": "get", "count": 100}, target=25),
+    Row("get where", "get where 10 %, limit 100", {"do": "get_where", "filter": "10 %", "count": 100}, target=50),
+    Row("count where", "count where 10 %", {"do": "count_where", "filter": "10 %"}, target=25),
+    Row("contains", "get $contains", {"do": "contains", "filter": None}, target=5),
+    Row("contains where", "get $contains where 1 %", {"do": "contains", "filter": "1 %"}, target=5),
+    Row("regex", "get $regex", {"do": "regex", "filter": None}, target=5),
+    Row("regex where", "get $regex where 1 %", {"do": "regex", "filter": "1 %"}, target=5),
+    Row("query contains", "query $contains", {"do": "query_contains", "filter": None}, target=5),
+    Row("query contains where", "query $contains where 10 %", {"do": "query_contains", "filter": "10 %"}, target=5),
+)
+WRITES = (
+    Row("update metadata", "update metadata of 1,000", {"do": "update_metadata"}, target=15, durable=True),
+    Row("update vectors", "update vectors of 1,000", {"do": "update_vectors"}, target=15, durable=True),
+    Row("upsert", "upsert 1,000, half of them new", {"do": "upsert"}, target=15, durable=True),
+    Row("delete", "delete 1,000", {"do": "delete"}, target=15, durable=True),
+)
+CHURN = (
+    Row("churn", "delete and add half of 10,000, a round", durable=True),
+    Row("churned", "recall lost after ten such rounds", limit=0.005, unit="recall"),
+    Row("grown", "disk after them, beside before", limit=1.25, unit="x"),
+)
+ROWS = (*BULK, *OPENING, *READS, *WRITES, *CHURN)
+TIMED = ("query", "query_exact", "query_where", "query_contains", "query_many", "threads", "get", "get_where")
+TIMED += ("count_where", "contains", "regex")
+LIMITED = ("query", "query_exact", "query_where", "query_contains")
+
+
+def asked(row: Row, limit: int, seconds: float, turn: int) -> dict[str, Any]:
+    """What to ask in that round, with how much of it."""
+    ask = dict(row.ask)
+    if ask["do"] in TIMED:
+        ask["seconds"] = seconds
+    else:
+        ask["turn"] = turn
+    if ask["do"] in LIMITED:
+        ask["limit"] = limit
+    return ask
