@@ -105,6 +105,23 @@ def test_backends_use_the_contract_and_the_toolkit() -> None:
             assert part not in {"api", "operations", "sessions", "server", "cli"}, f"{file.name} imports {name}"
 
 
+PUBLIC = {"chroma_plugin"} | {
+    f"chroma_plugin.{part}" for part in ("embedding_functions", "errors", "filters", "plugins", "ranking")
+}
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in (ROOT / "integrations").glob("chroma_plugin_*")))
+def test_integrations_use_the_public_interface(folder: str) -> None:
+    """So they work on every engine: no other integration, no backend, nothing inside the core, also not in functions."""
+    for file in sorted((ROOT / "integrations" / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                if name.startswith("chroma_plugin") and name.partition(".")[0] != folder:
+                    assert name in PUBLIC, f"{file.relative_to(ROOT)} imports {name}"
+
+
 def test_every_part_has_a_floor() -> None:
     """A new part of the core is given its place here."""
     parts = {path.stem for path in (ROOT / "chroma_plugin").iterdir() if path.suffix == ".py" or path.is_dir()}
