@@ -112,7 +112,7 @@ PUBLIC = {"chroma_plugin"} | {
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in (ROOT / "integrations").glob("chroma_plugin_*")))
 def test_integrations_use_the_public_interface(folder: str) -> None:
-    """So they work on every engine: no other integration, no backend, nothing inside the core, also not in functions."""
+    """So they work on every engine: no other integration, no backend, no inside of the core."""
     for file in sorted((ROOT / "integrations" / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
