@@ -39,7 +39,7 @@ class LocalStore(CollectionStore):
         self._writing = threading.RLock()
         # Guards the moment in which a change becomes visible: ids are looked up in a dict that has no views.
         self._publishing = threading.Lock()
-        self._table = settling.restored(journal, info.dimension or journal.dimension() or 0)
+        self._table = settling.restored(journal, info.dimension)
         self._upkeep = Upkeep(self, journal, background)
         self._next = 1 + max(self._greatest_number(), self._upkeep.greatest_stamp())
         self._upkeep.open()

@@ -7,13 +7,15 @@ the file is on disk, with its header, before the journal lets go of what is in i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from chroma_plugin.toolkit import vector_file
 from chroma_plugin.toolkit.journal import Journal
-from chroma_plugin.toolkit.table import Numbers, Rows, Table, View
+from chroma_plugin.toolkit.table import Rows, Table, View
 from chroma_plugin.toolkit.vector_file import VectorFile
 from chroma_plugin.toolkit.vectors import RowNumbers
 
@@ -25,8 +27,10 @@ SETTLE_FROM: Final = 4 << 20
 _ROWS_AT_ONCE: Final = 10_000
 
 
-def restored(journal: Journal, dimension: int) -> Table:
-    """The table of all that the journal and the file beside it hold."""
+def restored(journal: Journal, dimension: int | None) -> Table:
+    """The table of all that the journal and the file beside it hold. Without a dimension it is that of what is found:
+    the process may have ended before the first write was noted.
+    """
     table = _of_settled(journal, dimension)
     for rows in journal.load(settled=False):
         table.prepare(rows)
@@ -34,21 +38,18 @@ def restored(journal: Journal, dimension: int) -> Table:
     return table
 
 
-def _of_settled(journal: Journal, dimension: int) -> Table:
+def _of_settled(journal: Journal, dimension: int | None) -> Table:
     directory = journal.vector_directory()
-    if directory is None or not directory.is_dir():
-        return _filled(Table(dimension), np.empty(0, dtype=np.int64), journal)
-    if not possible(journal):
-        vectors, stamps = vector_file.in_memory(directory, dimension)
-        return _filled(Table(dimension, vectors), stamps, journal)
-    file = VectorFile.open(directory, dimension)
-    if file is None:
-        return _filled(Table(dimension), np.empty(0, dtype=np.int64), journal)
-    file.remove_others()
-    return _filled(Table(dimension, file), file.stamps(), journal)
-
-
-def _filled(table: Table, stamps: Numbers, journal: Journal) -> Table:
+    path = None if directory is None else vector_file.latest(directory)
+    if path is None:
+        table, stamps = Table(dimension or journal.dimension() or 0), np.empty(0, dtype=np.int64)
+    elif possible(journal):
+        file = VectorFile.open(path, dimension)
+        file.remove_others()
+        table, stamps = Table(file.dimension, file), file.stamps()
+    else:
+        vectors, stamps = vector_file.in_memory(path, dimension)
+        table = Table(vectors.block(0, 0).shape[1], vectors)
     table.restore(stamps, journal.load(settled=True))
     return table
 
@@ -73,18 +74,30 @@ def settle(store: LocalStore, journal: Journal) -> None:
     directory = journal.vector_directory()
     assert directory is not None
     view = store.view
-    table = view.table
-    file = table.vectors
-    if not isinstance(file, VectorFile):
-        file = VectorFile.create(directory, table.dimension)
-        _copy(table, 0, view.length, file)  # what a failure leaves behind goes with the next success
-    _keep(file, view)
-    if table.vectors is not file:
-        with store.writing:
-            _copy(table, view.length, store.view.length, file)
-            table.vectors = file
-    journal.settle(int(table.stamps[: view.length].max()))
-    file.release()
+    table, stamps = view.table, view.table.stamps[: view.length]
+    if isinstance(table.vectors, VectorFile):
+        table.vectors.settle(stamps)
+    else:
+        with _new_file(directory, table.dimension) as file:
+            _copy(table, 0, view.length, file)
+            file.settle(stamps)
+            with store.writing:
+                _copy(table, view.length, store.view.length, file)
+                table.vectors = file
+        file.remove_others()
+    journal.settle(int(stamps.max()))
+    table.vectors.release()
+
+
+@contextmanager
+def _new_file(directory: Path, dimension: int) -> Iterator[VectorFile]:
+    """One that goes again when it can't be finished: on a full disk every attempt would leave another behind."""
+    file = VectorFile.create(directory, dimension)
+    try:
+        yield file
+    except BaseException:
+        file.discard()
+        raise
 
 
 def checks(view: View) -> Iterator[None]:
@@ -106,24 +119,25 @@ def _copy(table: Table, first: int, last: int, file: VectorFile) -> None:
         file.publish(len(block))
 
 
-def _keep(file: VectorFile, view: View) -> None:
-    file.settle(view.table.stamps[: view.length])
-    file.remove_others()
-
-
 def moved(view: View, rows: RowNumbers, journal: Journal) -> Table:
     """Those rows in a table of their own, in this order; settled, if they were. The caller holds the writer's lock
     until it is published: what is settled from then on goes there.
     """
-    old = view.table
-    directory = journal.vector_directory() if isinstance(old.vectors, VectorFile) else None
-    table = Table(old.dimension, None if directory is None else VectorFile.create(directory, old.dimension))
+    old, directory = view.table, journal.vector_directory()
+    if directory is None or not isinstance(old.vectors, VectorFile):
+        return _filled_with(Table(old.dimension), view, rows)
+    with _new_file(directory, old.dimension) as file:
+        table = _filled_with(Table(old.dimension, file), view, rows)
+        file.settle(table.stamps[:])
+    file.remove_others()
+    return table
+
+
+def _filled_with(table: Table, view: View, rows: RowNumbers) -> Table:
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         some = _rows(view, rows[start : start + _ROWS_AT_ONCE])
         table.prepare(some)
         table.append(some)
-    if isinstance(table.vectors, VectorFile):
-        _keep(table.vectors, table.view)
     return table
 
 

@@ -17,6 +17,7 @@ import threading
 import weakref
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,7 @@ import numpy.typing as npt
 import orjson
 
 from chroma_plugin.errors import CorruptionError, StorageError
-from chroma_plugin.toolkit.files import replace_file
+from chroma_plugin.toolkit.files import replace_file, sync
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers
 from chroma_plugin.types import Matrix
 
@@ -55,10 +56,10 @@ class _Header:
 class VectorFile:
     """The `Vectors` of one table. All but the settling is called by the table's one writer or by its readers."""
 
-    def __init__(self, path: Path, dimension: int, header: _Header) -> None:
+    def __init__(self, path: Path, header: _Header) -> None:
+        self.dimension: Final = header.dimension
         self._path = path
-        self._dimension = dimension
-        self._width = dimension * 4
+        self._width = header.dimension * 4
         self._in_block = header.in_block
         self._header = header
         self._length = header.rows
@@ -80,19 +81,26 @@ class VectorFile:
         number = 1 + max((int(path.stem) for path in directory.glob("*.*") if path.stem.isdecimal()), default=0)
         path = directory / f"{number}.vectors"
         path.touch(exist_ok=False)
-        return cls(path, dimension, _Header(_FORMAT, dimension, 0, 0, max(1, _BLOCK_BYTES // (dimension * 4)), []))
+        for parent in (directory.parent, directory.parent.parent):  # it may have been made just now
+            sync(parent)
+        return cls(path, _Header(_FORMAT, dimension, 0, 0, max(1, _BLOCK_BYTES // (dimension * 4)), []))
 
     @classmethod
-    def open(cls, directory: Path, dimension: int) -> VectorFile | None:
-        """The one that was settled last; None when there is none. Raises CorruptionError for a damaged one."""
-        path = _latest(directory)
-        return None if path is None else cls(path, dimension, _read_header(path, dimension))
+    def open(cls, path: Path, dimension: int | None) -> VectorFile:
+        """The one at the path that `latest` gives. Raises CorruptionError for a damaged one."""
+        return cls(path, _read_header(path, dimension))
 
     def remove_others(self) -> None:
         """Delete the files of other numbers: left behind by a compaction, finished or not."""
         for path in self._path.parent.glob("*.*"):
             if path.name.partition(".")[0] != self._path.stem:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # they do no harm, and the next opening tries again
+                    path.unlink()
+
+    def discard(self) -> None:
+        """Delete its files, the header first: nothing is only here."""
+        for suffix in (".header", ".stamps", ".vectors"):
+            self._path.with_suffix(suffix).unlink(missing_ok=True)
 
     # -- what `Vectors` asks -----------------------------------------------------------------------------------------
 
@@ -100,22 +108,22 @@ class VectorFile:
         return self._length
 
     def stage(self, embeddings: Matrix) -> None:
-        self._reserve(len(embeddings))
         data = np.ascontiguousarray(embeddings, dtype="<f4").data.cast("B")
         place = self._length * self._width
-        while data:
-            written = os.pwrite(self._descriptor, data, place)
-            data, place = data[written:], place + written
+        try:
+            self._reserve(len(embeddings))
+            while data:
+                written = os.pwrite(self._descriptor, data, place)
+                data, place = data[written:], place + written
+        except OSError as error:
+            raise StorageError(f"{self._path} can't grow: {error}. Nothing was kept; make room.") from error
 
     def _reserve(self, count: int) -> None:
         """Make room on the disk: a full one must be noticed here, not when a mapped page is written back."""
         needed = self._length + count
         if needed > self._capacity:
-            slack = min(needed // 4, _LARGEST_SLACK // max(self._width, 1))
-            try:
-                _allocate(self._descriptor, (needed + slack) * self._width)
-            except OSError as error:
-                raise StorageError(f"{self._path} can't grow: {error}. Nothing was written; make room.") from error
+            slack = min(needed // 4, _LARGEST_SLACK // self._width)
+            _allocate(self._descriptor, (needed + slack) * self._width)
             self._capacity = needed + slack
 
     def publish(self, count: int) -> None:
@@ -130,7 +138,7 @@ class VectorFile:
             self._check_each(np.unique(rows // self._in_block))
         if len(rows) > _FEW:
             return self._mapped(self._length)[rows]
-        taken = np.empty((len(rows), self._dimension), dtype=np.float32)
+        taken = np.empty((len(rows), self.dimension), dtype=np.float32)
         for row, target in zip(rows.tolist(), taken, strict=True):
             os.preadv(self._descriptor, [target.data], row * self._width)
         return taken
@@ -153,11 +161,11 @@ class VectorFile:
         with self._mapping:
             size = self._capacity * self._width
             if size == 0:
-                return np.empty((0, self._dimension), dtype=np.float32)
+                return np.empty((0, self.dimension), dtype=np.float32)
             if self._map is None or len(self._map) < rows * self._width:
                 self._map = mmap.mmap(self._descriptor, size, access=mmap.ACCESS_READ)
             known = len(self._map) // self._width
-            return np.frombuffer(self._map, dtype="<f4", count=known * self._dimension).reshape(known, self._dimension)
+            return np.frombuffer(self._map, dtype="<f4", count=known * self.dimension).reshape(known, self.dimension)
 
     # -- settling ----------------------------------------------------------------------------------------------------
 
@@ -176,7 +184,7 @@ class VectorFile:
         numbers = stamps.astype("<i8").tobytes()
         replace_file(self._path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(numbers))
         checksums = [*self._header.checksums[:whole], *fresh]
-        header = _Header(_FORMAT, self._dimension, rows, zlib.crc32(numbers), self._in_block, checksums)
+        header = _Header(_FORMAT, self.dimension, rows, zlib.crc32(numbers), self._in_block, checksums)
         text = orjson.dumps(asdict(header))
         sealed = b"%d %s" % (zlib.crc32(text), text)
         replace_file(self._path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
@@ -214,14 +222,11 @@ class VectorFile:
         return zlib.crc32(data) if len(data) == size else -1
 
 
-def in_memory(directory: Path, dimension: int) -> tuple[MemoryVectors, npt.NDArray[np.int64]]:
+def in_memory(path: Path, dimension: int | None) -> tuple[MemoryVectors, npt.NDArray[np.int64]]:
     """The settled vectors as a copy in memory, with their stamps: for those who may not write here."""
-    vectors = MemoryVectors(dimension)
-    path = _latest(directory)
-    if path is None:
-        return vectors, np.empty(0, dtype=np.int64)
     header = _read_header(path, dimension)
-    matrix = np.fromfile(path, dtype="<f4", count=header.rows * dimension).reshape(-1, dimension)
+    vectors = MemoryVectors(header.dimension)
+    matrix = np.fromfile(path, dtype="<f4", count=header.rows * header.dimension).reshape(-1, header.dimension)
     for number, expected in enumerate(header.checksums):
         first = number * header.in_block
         if zlib.crc32(matrix[first : first + header.in_block].data) != expected:
@@ -231,13 +236,13 @@ def in_memory(directory: Path, dimension: int) -> tuple[MemoryVectors, npt.NDArr
     return vectors, _read_stamps(path, header)
 
 
-def _latest(directory: Path) -> Path | None:
-    """Of the newest number that has a header."""
+def latest(directory: Path) -> Path | None:
+    """The file that was settled last: the newest number that has a header."""
     numbers = [int(path.stem) for path in directory.glob("*.header") if path.stem.isdecimal()]
     return directory / f"{max(numbers)}.vectors" if numbers else None
 
 
-def _read_header(path: Path, dimension: int) -> _Header:
+def _read_header(path: Path, dimension: int | None) -> _Header:
     try:
         checksum, _, text = path.with_suffix(".header").read_bytes().partition(b" ")
         if int(checksum) != zlib.crc32(text):
@@ -249,8 +254,8 @@ def _read_header(path: Path, dimension: int) -> _Header:
     if header.format > _FORMAT:
         raise StorageError(f"{path} was written by a later release. Upgrade: pip install -U chroma-plugin")
     if (
-        header.dimension != dimension
-        or size < header.rows * dimension * 4
+        dimension not in (None, header.dimension)
+        or size < header.rows * header.dimension * 4
         or len(header.checksums) * header.in_block < header.rows
     ):
         raise _damaged(path, f"{header.rows} rows of dimension {header.dimension} don't fit its {size} bytes")

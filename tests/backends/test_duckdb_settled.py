@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -131,6 +132,57 @@ def test_records_without_their_vectors_are_an_error(tmp_path: Path, backend: Duc
     with pytest.raises(CorruptionError, match="300 records"):
         again.open_collection(INFO)
     again.close()
+
+
+def test_a_dimension_that_was_never_noted_is_that_of_the_file(tmp_path: Path) -> None:
+    """The process ended after its first write: the collection opens with what it holds."""
+    backend = opened(tmp_path)
+    backend.create_collection(replace(INFO, dimension=None))
+    backend.open_collection(INFO).put(records(clustered(300)))
+    backend.close()
+    for read_only in (False, True):
+        backend = opened(tmp_path, read_only=read_only)
+        [info] = backend.list_collections("default_tenant", "default_database")
+        assert info.dimension is None
+        assert next(iter(backend.open_collection(info).scan(Scan()))).embeddings.shape == (300, 16)
+        backend.close()
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Settling that can't be finished is tried again and again, keeps no file, and loses nothing."""
+    script = f"""
+        import resource, sys
+        sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+        from pathlib import Path
+        from uuid import UUID
+        from support.vectors import clustered, records
+        from chroma_plugin.errors import StorageError
+        from chroma_plugin.toolkit import settling, upkeep
+        from chroma_plugin.types import CollectionInfo
+        from chroma_plugin_duckdb.backend import DuckDBBackend, DuckDBOptions
+        settling.SETTLE_FROM, upkeep._QUIET = 1, 60.0
+        backend = DuckDBBackend(DuckDBOptions({str(tmp_path)!r}))
+        info = CollectionInfo(UUID(int=7), "things", configuration={{"hnsw": {{}}}}, dimension=16)
+        backend.create_collection(info)
+        store = backend.open_collection(info)
+        store.put(records(clustered(500)))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        for _ in range(3):
+            try:
+                store.finish()
+            except StorageError:
+                print("refused", list(Path({str(tmp_path)!r}).glob("vectors/*/*")))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        backend.close()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
+    expected: dict[str, tuple[bytes, str | None, object]] = {}
+    _keep(expected, records(clustered(500)))
+
+    assert done.stdout == "refused []\n" * 3
+    backend = opened(tmp_path)
+    assert contents(backend) == expected
+    backend.close()
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -36,6 +36,17 @@ def written(directory: Path, count: int, settled: int) -> VectorFile:
     return file
 
 
+def found(directory: Path) -> Path:
+    """The file that was settled last."""
+    path = vector_file.latest(directory)
+    assert path is not None
+    return path
+
+
+def reopened(directory: Path) -> VectorFile:
+    return VectorFile.open(found(directory), 16)
+
+
 def everything(file: VectorFile) -> np.ndarray:
     return file.block(0, len(file))
 
@@ -43,16 +54,14 @@ def everything(file: VectorFile) -> np.ndarray:
 def test_the_next_process_finds_what_was_settled(tmp_path: Path) -> None:
     """Rows up to the header's end come back with their stamps; those behind it are written over."""
     written(tmp_path, 100, 61)
-    file = VectorFile.open(tmp_path, 16)
+    file = reopened(tmp_path)
 
-    assert file is not None
     assert np.array_equal(everything(file), clustered(100)[:61])
     assert file.stamps().tolist() == list(range(0, 610, 10))
     file.stage(clustered(9, seed=3))
     file.publish(9)
     file.settle(np.arange(70, dtype=np.int64))
-    again = VectorFile.open(tmp_path, 16)
-    assert again is not None
+    again = reopened(tmp_path)
     assert np.array_equal(everything(again), np.concatenate([clustered(100)[:61], clustered(9, seed=3)]))
 
 
@@ -110,19 +119,17 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path, suffix: str, place: float, bit
 
 
 def _through_the_mapping(directory: Path) -> tuple[np.ndarray, np.ndarray]:
-    file = VectorFile.open(directory, 16)
-    assert file is not None
+    file = reopened(directory)
     return everything(file), file.stamps()
 
 
 def _one_by_one(directory: Path) -> tuple[np.ndarray, np.ndarray]:
-    file = VectorFile.open(directory, 16)
-    assert file is not None
+    file = reopened(directory)
     return np.concatenate([file.take(np.array([row])) for row in range(len(file))]), file.stamps()
 
 
 def _into_memory(directory: Path) -> tuple[np.ndarray, np.ndarray]:
-    vectors, stamps = vector_file.in_memory(directory, 16)
+    vectors, stamps = vector_file.in_memory(found(directory), 16)
     return vectors.block(0, len(vectors)), stamps
 
 
@@ -156,8 +163,7 @@ def test_a_block_that_was_never_read_keeps_its_damage(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[60 * 64] ^= 1
     path.write_bytes(content)
-    file = VectorFile.open(tmp_path, 16)
-    assert file is not None
+    file = reopened(tmp_path)
     file.stage(clustered(9))
     file.publish(9)
 
@@ -170,9 +176,8 @@ def test_the_newest_number_counts(tmp_path: Path) -> None:
     written(tmp_path, 50, 50)
     unfinished = VectorFile.create(tmp_path, 16)
     unfinished.stage(clustered(10))
-    file = VectorFile.open(tmp_path, 16)
+    file = reopened(tmp_path)
 
-    assert file is not None
     assert len(file) == 50
     file.remove_others()
     assert {path.stem for path in tmp_path.iterdir()} == {"1"}
