@@ -115,6 +115,14 @@ class CollectionStore(ABC):
         """One `Hits` per query. **Never fewer than k while k records match**; the default scans everything, exactly."""
         return fallback.search(self, request)
 
+    def explain(self, request: Search) -> dict[str, Any]:
+        """What `search` did with the request, having done it, as plain JSON: the plan it chose and why, how many
+        records it looked at, ``milliseconds`` by step. The default knows only the time.
+        """
+        start = time.perf_counter()
+        self.search(request)
+        return {"milliseconds": {"search": round((time.perf_counter() - start) * 1_000, 4)}}
+
     def search_text(self, request: TextSearch) -> list[Ranked]:
         """One `Ranked` per query, with as many records as match, up to k; the default reads everything, and needs the
         library bm25s.

@@ -18,13 +18,15 @@ Vector = npt.NDArray[np.float32]
 
 
 def one(query: Vector, embeddings: Matrix, metric: Metric) -> Vector:
-    """Distances of shape (n,), float32, from one query of shape (dimension,) to n embeddings."""
+    """Distances of shape (n,), float32, from one query of shape (dimension,) to n embeddings; or from a query for each,
+    of shape (n, dimension).
+    """
     if metric is Metric.L2:
         # The difference first: |x|^2 - 2xq + |q|^2 would lose all digits for near vectors.
         return squares(embeddings - query)
-    products: Vector = np.einsum("nd,d->n", embeddings, query)
+    products = _inner(embeddings, query)
     if metric is Metric.COSINE:
-        lengths = np.sqrt(squares(embeddings)) * np.sqrt(squares(query[None]))
+        lengths = np.sqrt(squares(embeddings)) * np.sqrt(squares(np.atleast_2d(query)))
         products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
     return np.float32(1) - products
 
@@ -36,5 +38,15 @@ def matrix(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
 
 def squares(embeddings: Matrix) -> Vector:
     """The squared lengths, of shape (n,)."""
-    result: Vector = np.einsum("nd,nd->n", embeddings, embeddings)
-    return result
+    return _inner(embeddings, embeddings)
+
+
+def _inner(left: Matrix, right: npt.NDArray[np.float32]) -> Vector:
+    """The inner product of each row of the left with the right, or with its row."""
+    products: Vector
+    with np.errstate(over="ignore", invalid="ignore"):  # what leaves the range of float32 is as far as can be
+        if hasattr(np, "vecdot"):  # numpy >= 2.0; it takes a third of the time
+            products = np.vecdot(left, right)
+        else:
+            products = np.einsum("nd,d->n" if right.ndim == 1 else "nd,nd->n", left, right)
+    return products

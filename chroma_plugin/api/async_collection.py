@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chroma_plugin import requests
 from chroma_plugin.api import notices
 from chroma_plugin.api.collection import Collection
-from chroma_plugin.api.collection_base import CollectionBase
+from chroma_plugin.api.collection_base import CollectionBase, question
 from chroma_plugin.api.info import Info
 from chroma_plugin.operations import ranking, reading, writing
 from chroma_plugin.operations.results import AddReport, DeleteResult, GetResult, QueryResult, UpdateReport, UpsertReport
@@ -107,6 +107,10 @@ class AsyncCollection(CollectionBase):
             exact,
         )
         return await self._rooms.run(reading.query(self._handle, prepare))
+
+    async def explain(self, *query: Any, **options: Any) -> Info:
+        """See `Collection.explain`."""
+        return Info(await self._rooms.run(reading.explain(self._handle, question(self.query, query, options))))
 
     async def search_text(
         self,

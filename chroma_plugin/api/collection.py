@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chroma_plugin import requests
 from chroma_plugin.api import notices
-from chroma_plugin.api.collection_base import CollectionBase
+from chroma_plugin.api.collection_base import CollectionBase, question
 from chroma_plugin.api.info import Info
 from chroma_plugin.operations import ranking, reading, writing
 from chroma_plugin.operations.handle import Handle
@@ -132,6 +132,15 @@ class Collection(CollectionBase):
             exact,
         )
         return run(reading.query(self._handle, prepare))
+
+    def explain(self, *query: Any, **options: Any) -> Info:
+        """How `query` with these arguments is carried out, having done it; prints as an outline.
+
+        From the local engines: ``plan``, what each possible plan was expected to cost, how many records there are,
+        match the filters, were expected to be measured and were measured, and ``milliseconds`` by step. From other
+        engines what they tell, at least the time.
+        """
+        return Info(run(reading.explain(self._handle, question(self.query, query, options))))
 
     def search_text(
         self,

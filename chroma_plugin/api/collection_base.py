@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from inspect import signature
 from typing import Any, NoReturn
 from uuid import UUID
 
+from chroma_plugin import requests
 from chroma_plugin.api import notices
 from chroma_plugin.api.info import Info
 from chroma_plugin.errors import UnsupportedError
@@ -15,6 +18,7 @@ from chroma_plugin.operations.results import AddReport, copied
 from chroma_plugin.requests import configuration as configurations
 from chroma_plugin.requests.metadata import collection_metadata
 from chroma_plugin.requests.names import collection_name
+from chroma_plugin.requests.reads import QueryRequest
 from chroma_plugin.types import CollectionInfo
 
 
@@ -155,6 +159,13 @@ class CollectionBase:
         from chroma_plugin.plugins import load
 
         return load(self._handle.plugins.integration(name))(self, **options)
+
+
+def question(query: Callable[..., Any], given: Sequence[Any], options: Mapping[str, Any]) -> Callable[[], QueryRequest]:
+    """What checks arguments as the method `query` would take them."""
+    bound = signature(query).bind(*given, **options)
+    bound.apply_defaults()
+    return partial(requests.query, **bound.arguments)
 
 
 def facts(info: CollectionInfo, count: int, stats: Mapping[str, Any]) -> Info:

@@ -7,9 +7,11 @@ it never sees. Order is the core's when the store has none, or when ids were giv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from chroma_plugin import fallback
 from chroma_plugin.backend import CollectionStore, Pushdown
@@ -78,6 +80,17 @@ def search(store: CollectionStore, request: Search) -> list[Hits]:
     from chroma_plugin.filters import batch_filter
 
     return fallback.search(store, pushed, keep=batch_filter(parts.checked))
+
+
+def explain(store: CollectionStore, request: Search) -> dict[str, Any]:
+    """What `search` does with the request, having done it."""
+    parts = split(store, request.where)
+    if parts.checked is not None:
+        start = time.perf_counter()
+        search(store, request)
+        spent = {"search": round((time.perf_counter() - start) * 1_000, 4)}
+        return {"plan": "scan by the core", "checked_by_the_core": str(parts.checked), "milliseconds": spent}
+    return store.explain(request)
 
 
 def search_text(store: CollectionStore, request: TextSearch) -> list[Ranked]:

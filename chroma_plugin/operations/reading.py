@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import InvalidArgumentError
@@ -38,6 +39,20 @@ def query(handle: Handle, prepare: Callable[[], QueryRequest]) -> Procedure[Quer
     with handle.reading() as store:
         hits = search(handle, store, request.search(embeddings, handle.opened.info.metric))
     return query_result(hits, request.include, handle.loader)
+
+
+def explain(handle: Handle, prepare: Callable[[], QueryRequest]) -> Procedure[dict[str, Any]]:
+    request = prepare()
+    embeddings = request.questions.embeddings
+    if embeddings is None:
+        yield Room.MODEL
+        embeddings = _asked(handle, request)
+        yield Room.STORE
+    with handle.reading() as store:
+        asked = request.search(embeddings, handle.opened.info.metric)
+        if handle.opened.check_dimension(store, embeddings) is None or asked.ids == []:
+            return {"plan": "nothing to search"}
+        return pushdown.explain(store, asked)
 
 
 def _asked(handle: Handle, request: QueryRequest) -> Matrix:

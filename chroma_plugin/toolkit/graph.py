@@ -1,9 +1,10 @@
 """An HNSW graph over rows that never change: built once, searched by any number of threads, thrown away.
 
 hnswlib must not be searched while it is added to, forgets `ef` when saved, and believes any bytes it loads. So a graph
-is never added to (new rows wait in the table and are searched exactly until the next graph takes them in), nothing is
-ever deleted from it (dead rows are dropped from the answer), and its file is loaded only when a header beside it agrees
-about every property and the checksum.
+is never added to (new rows wait in the table and are searched by other means until the next graph takes them in),
+nothing is ever deleted from it (dead rows are dropped from the answer), and its file is believed only when its
+checksum and everything that its header says are right. It measures in the subspace where the vectors lie, in half of
+the memory; what it finds is measured again.
 
 Source: Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
 World graphs", 2016.
@@ -16,7 +17,6 @@ import importlib.util
 import logging
 import threading
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,7 +27,9 @@ import numpy.typing as npt
 import orjson
 
 from chroma_plugin.distances import squares
-from chroma_plugin.toolkit.files import checksum, replace_file
+from chroma_plugin.toolkit import bare_graph
+from chroma_plugin.toolkit.checked_file import read_checked, write_checked
+from chroma_plugin.toolkit.projection import Projection, unit
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix, Metric
 
@@ -90,6 +92,10 @@ class Graph:
 
     index: Any
     """A hnswlib.Index with labels 0 to len(stamps)."""
+    projection: Projection
+    """The subspace in which the index measures."""
+    square: float
+    """That of the longest vector; 1 for cosine. For cosine and ip it is that of every point."""
     rows: npt.NDArray[np.intp]
     """The row of each label; -1 when there is none any more."""
     stamps: npt.NDArray[np.int64]
@@ -100,21 +106,30 @@ class Graph:
     def __len__(self) -> int:
         return len(self.stamps)
 
-    def search(self, queries: Matrix, k: int, settings: GraphSettings) -> npt.NDArray[np.intp] | None:
-        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone; None when the graph
-        reaches fewer than k.
+    def search(
+        self, queries: Matrix, k: int, settings: GraphSettings
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
+        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone, and what their scores
+        seem to be (see `scanning.Scored`); None when the graph reaches fewer than k.
         """
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
         threads = 1 if len(queries) == 1 else settings.num_threads or -1
-        points = _points(queries, settings.metric, None)
+        lengths = np.ones(1, np.float32)
+        if settings.metric is Metric.COSINE:
+            queries, lengths = unit(queries)
+        points = self.projection.apply(queries)
+        points[:, -1] = 0
         try:
-            labels, _ = self.index.knn_query(points, k=min(k, len(self)), num_threads=threads)
+            labels, away = self.index.knn_query(points, k=min(k, len(self)), num_threads=threads)
         except RuntimeError:
             # Among many equal vectors parts of a graph may be cut off from each other.
             return None
-        rows: npt.NDArray[np.intp] = self.rows[labels.astype(np.intp)]
-        return rows
+        # A point is as long as its vector, or as the longest: so the distance tells the inner product.
+        scores = squares(points)[:, None] - away
+        if settings.metric is not Metric.L2:
+            scores = (scores + self.square) * (lengths[:, None] / 2)
+        return self.rows[labels.astype(np.intp)], scores
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
         """The same graph over a table whose row i has the stamp ``stamps[i]``."""
@@ -130,44 +145,47 @@ def build(
     rows: npt.NDArray[np.intp],
     stamps: npt.NDArray[np.int64],
     settings: GraphSettings,
+    projection: Projection,
     stop: Callable[[], bool],
 ) -> Graph | None:
-    """A graph over the vectors in those rows; None when `stop` said so on the way."""
-    index = _new_index(vectors.block(0, 0).shape[1], settings)
+    """A graph over the vectors in those rows, as they are in a subspace; None when `stop` said so on the way."""
+    index = _new_index(projection)
     index.init_index(len(rows), M=settings.max_neighbors, ef_construction=settings.ef_construction)
     pieces = [slice(start, start + _SLICE) for start in range(0, len(rows), _SLICE)]
-    longest = 0.0
-    if settings.metric is Metric.IP:
-        longest = max(float(squares(vectors.take(rows[piece])).max()) for piece in pieces)
+    square = 1.0
+    if settings.metric is not Metric.COSINE:
+        square = max(float(squares(vectors.take(rows[piece])).max()) for piece in pieces)
     for piece in pieces:
         if stop():
             return None
-        points = _points(vectors.take(rows[piece]), settings.metric, longest)
+        points = _points(vectors.take(rows[piece]), settings.metric, projection, square)
         index.add_items(
             points, np.arange(piece.start, piece.start + len(points)), num_threads=settings.num_threads or -1
         )
-    return Graph(index, rows, stamps)
+    return Graph(index, projection, square, rows, stamps)
 
 
-def _new_index(dimension: int, settings: GraphSettings) -> Any:
+def _new_index(projection: Projection) -> Any:
     import hnswlib
 
-    if settings.metric is Metric.IP:
-        return hnswlib.Index(space="l2", dim=dimension + 1)
-    return hnswlib.Index(space=settings.metric.value, dim=dimension)
+    return hnswlib.Index(space="l2", dim=projection.kept)
 
 
-def _points(embeddings: Matrix, metric: Metric, longest: float | None) -> Matrix:
-    """What is put into the index, or, when ``longest`` is None, asked of it.
+def _points(embeddings: Matrix, metric: Metric, projection: Projection, square: float) -> Matrix:
+    """What stands for the embeddings in the index: their coordinates in the subspace, the last but for one more.
 
-    The inner product is no metric, and a graph over it finds little. One more coordinate, which brings all embeddings
-    to one length, turns it into a distance with the same order: Bachrach et al., "Speeding Up the Xbox Recommender
-    System Using a Euclidean Transformation for Inner-Product Spaces", 2014.
+    The one more brings the points to the length of the embeddings, so that distances from a query in the subspace are
+    right but for what both have outside of it. For cosine and ip it brings all to one length: a graph over the inner
+    product finds little, and this turns it into a distance with the same order: Bachrach et al., "Speeding Up the
+    Xbox Recommender System Using a Euclidean Transformation for Inner-Product Spaces", 2014. It takes the place of a
+    coordinate because hnswlib is quick where their number is a multiple of 16.
     """
-    if metric is not Metric.IP:
-        return embeddings
-    more = np.zeros(len(embeddings)) if longest is None else np.sqrt(np.maximum(longest - squares(embeddings), 0))
-    return np.column_stack([embeddings, more]).astype(np.float32)
+    if metric is Metric.COSINE:
+        embeddings = unit(embeddings)[0]
+    points = projection.apply(embeddings)
+    wanted = squares(embeddings) if metric is Metric.L2 else np.float32(square)
+    points[:, -1] = np.sqrt(np.maximum(wanted - squares(points[:, :-1]), 0))
+    return points
 
 
 # -- files -----------------------------------------------------------------------------------------------------------
@@ -178,64 +196,78 @@ class _Header:
     format: int
     space: str
     dimension: int
+    kept: int
     max_neighbors: int
+    square: float
     count: int
     last_stamp: int
-    size: int
-    checksum: int
-    stamps_checksum: int
 
 
-def save(graph: Graph, path: Path, settings: GraphSettings) -> None:
-    """Write ``path``.hnsw, ``path``.stamps and, last, the header ``path``.json that makes them valid."""
-    body, stamps = path.with_suffix(".hnsw"), path.with_suffix(".stamps")
-    replace_file(body, lambda temporary: graph.index.save_index(str(temporary)))
-    replace_file(stamps, lambda temporary: temporary.write_bytes(graph.stamps.tobytes()))
+def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
+    """Write one file: a header, the basis, the stamps and the links. The vectors are in the table. False when hnswlib
+    has another format than is known.
+    """
+    parts = bare_graph.stripped(graph.index)
+    if parts is None:
+        return False
     header = _Header(
         format=_FORMAT,
         space=settings.metric.value,
-        dimension=graph.index.dim,
+        dimension=graph.projection.basis.shape[0],
+        kept=graph.projection.kept,
         max_neighbors=graph.index.M,
+        square=graph.square,
         count=len(graph),
         last_stamp=int(graph.stamps.max()),
-        size=body.stat().st_size,
-        checksum=checksum(body),
-        stamps_checksum=zlib.crc32(graph.stamps.tobytes()),
     )
-    replace_file(path.with_suffix(".json"), lambda temporary: temporary.write_bytes(orjson.dumps(asdict(header))))
+    write_checked(path, orjson.dumps(asdict(header)), (graph.projection.basis, graph.stamps, *parts))
+    return True
 
 
-def load(path: Path, dimension: int, settings: GraphSettings) -> Graph | None:
-    """The graph saved under that name; None when anything about it is doubtful."""
-    index = _new_index(dimension, settings)
-    body, stamps_file = path.with_suffix(".hnsw"), path.with_suffix(".stamps")
+def load(path: Path, vectors: Vectors, stamps: npt.NDArray[np.int64], settings: GraphSettings) -> Graph | None:
+    """The graph in that file, over a table whose row i has the stamp ``stamps[i]``; None when anything is doubtful."""
+    dimension = vectors.block(0, 0).shape[1]
     try:
-        header = _Header(**orjson.loads(path.with_suffix(".json").read_bytes()))
-        stamps = np.frombuffer(stamps_file.read_bytes(), dtype=np.int64)
-        sound = (
-            (header.format, header.space, header.dimension, header.max_neighbors, header.count)
-            == (_FORMAT, settings.metric.value, index.dim, settings.max_neighbors, len(stamps))
-            and header.size == body.stat().st_size
-            and header.stamps_checksum == zlib.crc32(stamps.tobytes())
-            and header.checksum == checksum(body)
-        )
-    except (OSError, ValueError, TypeError):
+        text, body = read_checked(path)
+        header = _Header(**orjson.loads(text))
+        expected = (_FORMAT, settings.metric.value, dimension, settings.max_neighbors)
+        if (header.format, header.space, header.dimension, header.max_neighbors) != expected:
+            return None
+        return _restored(path, header, body, vectors, stamps, settings.metric)
+    except (OSError, ValueError, TypeError, RuntimeError):
         return None
-    if not sound:
-        return None
-    index.load_index(str(body))
-    return Graph(index, np.full(len(stamps), -1, dtype=np.intp), stamps, path.name)
 
 
-def last_stamp(header: Path) -> int:
-    """The greatest stamp in the graph of that header; -1 when the header can't be read."""
+def _restored(
+    path: Path,
+    header: _Header,
+    body: bare_graph.Bytes,
+    vectors: Vectors,
+    stamps: npt.NDArray[np.int64],
+    metric: Metric,
+) -> Graph | None:
+    width = bare_graph.width(header.max_neighbors)
+    sizes = [header.dimension * header.kept * 4, header.count * 8, bare_graph.HEAD, header.count * width]
+    basis, own, head, nodes, rest = np.split(body, np.cumsum(sizes))
+    projection = Projection(basis.view(np.float32).reshape(header.dimension, header.kept).copy())
+    index = _new_index(projection)
+    none = np.empty(0, dtype=np.intp)
+    graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem).with_rows_of(stamps)
+    nodes = nodes.reshape(header.count, width)
+    placed = bare_graph.rows_of_nodes(nodes, graph.rows)
+    if not len(graph) or placed.min() < 0:
+        return None
+
+    def points(part: slice) -> Matrix:
+        return _points(vectors.take(placed[part]), metric, projection, header.square)
+
+    bare_graph.restore(index, head, nodes, rest, points)
+    return graph
+
+
+def last_stamp(path: Path) -> int:
+    """The greatest stamp in the graph of that file; -1 when it can't be read."""
     try:
-        return int(_Header(**orjson.loads(header.read_bytes())).last_stamp)
+        return int(_Header(**orjson.loads(read_checked(path)[0])).last_stamp)
     except (OSError, ValueError, TypeError):
         return -1
-
-
-def remove(path: Path) -> None:
-    """Delete the files of that name; the header first, so that what is left is not believed."""
-    for suffix in (".json", ".hnsw", ".stamps"):
-        path.with_suffix(suffix).unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.journal import Journal, Patch
 from chroma_plugin.toolkit.masks import mask
 from chroma_plugin.toolkit.searching import Nearest
+from chroma_plugin.toolkit.steps import SILENT, Steps
 from chroma_plugin.toolkit.table import Rows, Table, View, as_json
 from chroma_plugin.toolkit.textsearch import BestTexts
 from chroma_plugin.toolkit.upkeep import Upkeep
@@ -186,14 +187,24 @@ class LocalStore(CollectionStore):
             return self.view, None if ids is None else self._table.find(ids)
 
     def search(self, request: Search) -> list[Hits]:
+        return self._search(request, SILENT)
+
+    def explain(self, request: Search) -> dict[str, Any]:
+        steps = Steps()
+        self._search(request, steps)
+        return steps.told()
+
+    def _search(self, request: Search, steps: Steps) -> list[Hits]:
+        self._upkeep.load_sketches()
         view, rows = self._find(request.ids)
         among = self._among(view, rows, request.where)
         qualifying = view.count if among is view.alive else int(np.count_nonzero(among))
-        nearest = Nearest(view, self._settings, request.k, among, qualifying, exact=request.exact)
-        return [
-            self._hits(view, near, distances, request)
-            for near, distances in nearest.find(np.ascontiguousarray(request.embeddings))
-        ]
+        steps.done("filter")
+        nearest = Nearest(view, self._settings, request.k, among, qualifying, exact=request.exact, steps=steps)
+        found = nearest.find(np.ascontiguousarray(request.embeddings))
+        hits = [self._hits(view, near, distances, request) for near, distances in found]
+        steps.done("read records")
+        return hits
 
     def search_text(self, request: TextSearch) -> list[Ranked]:
         view, rows = self._find(request.ids)

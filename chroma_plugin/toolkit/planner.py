@@ -1,41 +1,135 @@
 """How a search is carried out: which rows are looked at, and how.
 
-Three plans, each right, chosen by what they cost:
+Four plans, chosen by what they are expected to cost:
 
 - *gather*: few rows qualify; their vectors are gathered and measured, exactly;
-- *sweep*: every vector is measured and the rows that don't qualify are dropped, exactly;
+- *scan*: the sketches of all rows are swept, and the rows that seem nearest are measured. Asked to be
+  exact, it measures every row that the sketches can't rule out;
+- *sweep*: every vector is measured, exactly: what there is before sketches are made, and without numkong;
 - *graph*: the HNSW graphs are asked for more than k, dead and unqualified rows are dropped, and the rows no graph
-  covers are measured exactly. When fewer than k are left, the sweep answers: a filter never costs results.
+  covers are measured exactly. When fewer than k are left, another plan answers: a filter never costs results.
+
+The costs are nanoseconds, measured by ``benchmarks/plans.py`` on two cores of an AMD EPYC 9004 (AVX-512 with VNNI);
+only how they compare decides, and that holds within a factor of two on other machines.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
+from chroma_plugin.toolkit import sketch
 from chroma_plugin.toolkit.table import View
 
-GATHER_SHARE: Final = 0.35
-"""Gathering rows costs three times what sweeping them in place does, so below about a third of the rows it is cheaper
-(50k x 384: 1 ms for 10 %, 3.3 ms for 30 %; a sweep is 4 ms)."""
-GRAPH_SHARE: Final = 0.2
-"""A graph asked for k / share results beats measuring the rows when at least a fifth of them qualify (50k x 384: 0.3 ms
-against 1 ms and more); when they lie elsewhere in space, too few are left and the sweep answers."""
-GRAPH_FROM: Final = 10_000
-"""Rows from which a graph is worth having: a sweep of 10k x 384 takes 0.5 ms and is exact."""
+_GATHER_BYTE: Final = 0.12
+"""A byte of a vector that is fetched from its place and measured: 0.18 us a row at 384 dimensions."""
+_SWEEP_BYTE: Final = 0.045
+"""A byte of the vectors one after the other: 3.4 ms for 50k x 384."""
+_SCAN_BYTE: Final = 0.018
+"""A byte of the sketches, as long as they fit into the cache: 0.17 ms for 50k x 192."""
+_SCAN_BYTE_BEYOND: Final = 0.06
+"""The same when they come from memory."""
+_CACHE: Final = 24 << 20
+_SELECT_ROW: Final = 1.2
+"""A row's share in choosing the candidates, and in leaving out what does not qualify."""
+_GRAPH_HOP: Final = 2_000.0
+"""A candidate of a graph: of ef = 100 a search takes some 0.2 ms."""
+_CALL: Final = 15_000.0
+"""What a plan costs by itself."""
+
+SKETCH_FROM: Final = 2_048
+"""Rows from which sketches are worth having: a sweep of 2k x 384 takes 0.1 ms."""
+SKETCH_TAIL: Final = 1_024
+"""Rows without a sketch that are worth one once there is one."""
+
+
+def graph_from() -> int:
+    """Rows from which a graph is worth having: it answers in 0.2 ms, which is what a scan of 30k sketches takes; a
+    sweep of 10k vectors takes 0.5 ms.
+    """
+    return 30_000 if sketch.available() else 10_000
+
+
 TAIL_FROM: Final = 4_096
 """Loose rows that are worth a graph of their own once there is one: a sweep of 4k x 384 takes 0.2 ms."""
+FILTERED_EF: Final = 160
+"""Candidates that qualify, at least: a filter may take away just what is near."""
+GRAPH_SHARE: Final = 0.2
+"""Of a graph's answers at least so many must qualify; below, too few would be left too often."""
+
+
+def seeming(k: int) -> int:
+    """How many of the rows that seem nearest are measured first, to see how far the others have to be looked at."""
+    return 2 * k + 16
 
 
 class Plan(Enum):
     GATHER = "gather"
+    SCAN = "scan"
     SWEEP = "sweep"
     GRAPH = "graph"
 
 
-def choose(view: View, qualifying: int, k: int, *, exact: bool) -> Plan:
-    """The cheapest plan for that many qualifying rows."""
-    share = qualifying / max(view.length, 1)
-    if view.graphs and not exact and share >= GRAPH_SHARE and k <= qualifying // 10:
-        return Plan.GRAPH
-    return Plan.GATHER if share <= GATHER_SHARE else Plan.SWEEP
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is known of a search before it begins."""
+
+    view: View
+    qualifying: int
+    """How many rows do."""
+    k: int
+    ef: int
+    """How many candidates a graph keeps."""
+    exact: bool
+
+    def costs(self) -> dict[Plan, float]:
+        """Nanoseconds for one query, of each plan that is possible; cheapest plan first."""
+        costs = {Plan.GATHER: self._gather(self.qualifying), Plan.SWEEP: self._sweep(self.view.length)}
+        if self.view.sketches:
+            costs[Plan.SCAN] = self._scan()
+        if self._may_ask_graphs():
+            costs[Plan.GRAPH] = self._graph()
+        return dict(sorted(costs.items(), key=lambda item: item[1]))
+
+    def plan(self) -> Plan:
+        return next(iter(self.costs()))
+
+    def told(self) -> dict[str, Any]:
+        """The choice, for people."""
+        costs = self.costs()
+        plan = next(iter(costs))
+        expected = {Plan.GATHER: self.qualifying, Plan.SWEEP: self.view.length}.get(plan, seeming(self.k))
+        return {
+            "plan": plan.value,
+            "expected_milliseconds": {each.value: round(cost / 1e6, 4) for each, cost in costs.items()},
+            "rows": self.view.length,
+            "matching": self.qualifying,
+            "expected_to_measure": expected,
+        }
+
+    def _gather(self, rows: int) -> float:
+        return _CALL + rows * self.view.table.dimension * 4 * _GATHER_BYTE
+
+    def _sweep(self, rows: int) -> float:
+        return _CALL + rows * (self.view.table.dimension * 4 * _SWEEP_BYTE + _SELECT_ROW)
+
+    def _scan(self) -> float:
+        size = sum(sketch.nbytes for sketch in self.view.sketches)
+        loose = self.view.length - self.view.sketched
+        swept = size * (_SCAN_BYTE if size <= _CACHE else _SCAN_BYTE_BEYOND) + self._sweep(loose)
+        return _CALL + swept + self.view.length * _SELECT_ROW + self._gather(seeming(self.k))
+
+    def _graph(self) -> float:
+        loose = self._sweep(self.view.length - self.view.covered)
+        return _CALL * len(self.view.graphs) + self.wanted() * (_GRAPH_HOP * len(self.view.graphs)) + loose
+
+    def _may_ask_graphs(self) -> bool:
+        enough = self.qualifying >= GRAPH_SHARE * self.view.length and self.k <= self.qualifying // 10
+        return bool(self.view.graphs) and not self.exact and enough
+
+    def wanted(self) -> int:
+        """How many a graph is asked for: of its labels only some are alive and qualify."""
+        labels = sum(len(graph) for graph in self.view.graphs)
+        ef = self.ef if self.qualifying == self.view.count else max(self.ef, FILTERED_EF)
+        return max(self.k, int(ef * max(1.0, labels / max(self.qualifying, 1))))

@@ -22,6 +22,7 @@ from chroma_plugin.filters.compare import MISSING
 from chroma_plugin.toolkit.columns import Column
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.growing import Growing
+from chroma_plugin.toolkit.sketch import Sketch
 from chroma_plugin.toolkit.textindex import TextIndex
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers, Vectors
 from chroma_plugin.types import Field, Matrix, Metadata, Records
@@ -72,6 +73,13 @@ class View:
     graphs: tuple[Graph, ...] = ()
     covered: int = 0
     """Every live row below this number is in one of the graphs."""
+    sketches: tuple[Sketch, ...] = ()
+    """One behind the other, from row 0."""
+
+    @property
+    def sketched(self) -> int:
+        """Every row below this number is in one of the sketches."""
+        return self.sketches[-1].last if self.sketches else 0
 
     def rows(self) -> RowNumbers:
         """The live rows in the order of insertion."""

@@ -1,4 +1,5 @@
-"""What keeps a local store quick: graphs over its rows, built and loaded beside its reads and writes, and no dead rows.
+"""What keeps a local store quick: sketches of its rows and graphs over them, made and loaded beside its reads and
+writes, and no dead rows.
 
 Everything here is derived from the records and can be thrown away.
 """
@@ -18,10 +19,13 @@ import numpy as np
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit import graph as graphs
 from chroma_plugin.toolkit import settling
+from chroma_plugin.toolkit import sketch as sketches
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.journal import Journal
-from chroma_plugin.toolkit.planner import GRAPH_FROM, TAIL_FROM
+from chroma_plugin.toolkit.planner import SKETCH_FROM, SKETCH_TAIL, TAIL_FROM, graph_from
+from chroma_plugin.toolkit.projection import Projection, fit
+from chroma_plugin.toolkit.sketch import Sketch
 from chroma_plugin.toolkit.table import View
 
 if TYPE_CHECKING:
@@ -49,7 +53,8 @@ class Upkeep:
         self._background = background
         self._tending = threading.RLock()
         self._closed = False
-        self._loaded = False
+        self._sketches_loaded = False
+        self._graphs_loaded = False
         self._damaged = 0
 
     # -- deciding ----------------------------------------------------------------------------------------------------
@@ -57,7 +62,7 @@ class Upkeep:
     def look(self) -> None:
         """After a write: have done in the background what has become worth doing."""
         view = self._store.view
-        if _wants_compaction(view) or self._wants_settling() or (_wants_graph(view) and graphs.available()):
+        if _wants_compaction(view) or self._wants_settling() or _wants_sketch(view) or _wants_graph(view):
             self._background.submit(self._tend)
 
     def _tend(self) -> None:
@@ -68,8 +73,13 @@ class Upkeep:
             if _wants_compaction(self._store.view):
                 self.compact_now()
             self.settle_now()
-            if _wants_graph(self._store.view) and graphs.available():
-                self._build()
+            self._look_closer()
+
+    def _look_closer(self) -> None:
+        if _wants_sketch(self._store.view):
+            self._sketch()
+        if _wants_graph(self._store.view):
+            self._build()
 
     def _wait_for_quiet(self) -> None:
         waited = 0.0
@@ -82,14 +92,60 @@ class Upkeep:
     def _stopping(self) -> bool:
         return self._closed or self._background.stopping()
 
-    # -- graphs ------------------------------------------------------------------------------------------------------
-
     def index_now(self) -> None:
-        """Cover every row by a graph and wait for it, unless there are so few that a sweep is better."""
+        """Cover every row by a sketch and a graph and wait for it, unless there are so few that a sweep is better."""
         with self._tending:
             view = self._store.view
-            if view.count >= GRAPH_FROM and len(view.loose()) and graphs.available():
+            if sketches.available() and view.length >= SKETCH_FROM and view.sketched < view.length:
+                self._sketch()
+            if view.count >= graph_from() and len(view.loose()) and graphs.available():
                 self._build()
+
+    # -- sketches ----------------------------------------------------------------------------------------------------
+
+    def _sketch(self) -> None:
+        """One sketch of the rows that have none and of the sketches before them that are no longer than these: so a
+        row is sketched again only as often as the number of rows doubles.
+        """
+        view = self._store.view
+        kept, first = list(view.sketches), view.sketched
+        while kept and len(kept[-1]) <= view.length - first:
+            first = kept.pop().first
+        projection = kept[0].projection if kept else None
+        built = sketches.build(view.table.vectors, first, view.length, projection, uuid4().hex)
+        view.table.vectors.release()
+        if built is None:
+            return
+        made, codes = built
+        if self._directory is not None and self._writable:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            sketches.save(made, codes, self._directory / f"{made.name}.sketch", view.table.stamps[: view.length])
+        self._publish(sketches=(*kept, made))
+        self._remove([f"{sketch.name}.sketch" for sketch in view.sketches if sketch not in kept])
+
+    def load_sketches(self) -> None:
+        """Have what was saved, now: it takes less time than a search without it."""
+        if not self._sketches_loaded:
+            with self._tending:
+                self._load_sketches()
+
+    def _load_sketches(self) -> None:
+        if self._sketches_loaded or not sketches.available():
+            return
+        self._sketches_loaded = True
+        view = self._store.view
+        stamps = view.table.stamps[: view.length]
+        paths = self._files("*.sketch")
+        loaded = [sketches.load(path, view.table.dimension, stamps) for path in paths]
+        found: list[Sketch] = []
+        for sketch in sorted((each for each in loaded if each is not None), key=lambda each: each.first):
+            if sketch.first == (found[-1].last if found else 0):
+                found.append(sketch)
+        self._damaged += len(paths) - len(found)
+        self._publish(sketches=tuple(found))
+        self._forget("*.sketch", {sketch.name for sketch in found})
+
+    # -- graphs ------------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
         """One graph over the loose rows and over the graphs that are small beside them or full of dead rows."""
@@ -103,31 +159,34 @@ class Upkeep:
         if len(rows):
             table = view.table
             stamps = table.stamps[: view.length][rows]
-            built = graphs.build(table.vectors, rows, stamps, self._store.settings, self._stopping)
+            built = graphs.build(table.vectors, rows, stamps, self._store.settings, _projection(view), self._stopping)
             if built is None:
                 return
             kept.append(replace(built, name=uuid4().hex))
             self._save(kept[-1])
         view.table.vectors.release()
-        self._publish(tuple(kept), view.length)
-        self._remove([graph for graph in view.graphs if graph not in kept])
+        self._publish(graphs=tuple(kept), covered=view.length)
+        self._remove([f"{graph.name}.graph" for graph in view.graphs if graph not in kept])
 
-    def _publish(self, kept: tuple[Graph, ...], covered: int) -> None:
+    def _publish(self, **changes: Any) -> None:
         with self._store.writing:
-            self._store.publish(replace(self._store.view, graphs=kept, covered=covered))
+            self._store.publish(replace(self._store.view, **changes))
 
     # -- files -------------------------------------------------------------------------------------------------------
 
     def greatest_stamp(self) -> int:
         """The greatest stamp that an index file may name; none of them is given again."""
-        return max((graphs.last_stamp(path) for path in self._files("*.json")), default=-1)
+        named = [graphs.last_stamp(path) for path in self._files("*.graph")]
+        named += [sketches.last_stamp(path) for path in self._files("*.sketch")]
+        return max(named, default=-1)
 
     def open(self) -> None:
         """Load in the background what was saved, see whether something is to be done, and look for damage."""
         self._background.submit(self._open)
 
     def _open(self) -> None:
-        self._load()
+        self.load_sketches()
+        self._load_graphs()
         self.look()
         try:
             for _ in settling.checks(self._store.view):
@@ -141,41 +200,40 @@ class Upkeep:
             return []
         return sorted(self._directory.glob(pattern))
 
-    def _load(self) -> None:
+    def _load_graphs(self) -> None:
         with self._tending:
-            if self._loaded:
+            if self._graphs_loaded:
                 return
-            self._loaded = True
-            if not self._files() or not graphs.available():
+            self._graphs_loaded = True
+            paths = self._files("*.graph")
+            if not paths or not graphs.available():
                 return
             view = self._store.view
-            table, stamps = view.table, view.table.stamps[: view.length]
-            names = [path.with_suffix("") for path in self._files("*.json")]
-            loaded = [graphs.load(name, table.dimension, self._store.settings) for name in names]
-            found = [graph.with_rows_of(stamps) for graph in loaded if graph is not None]
+            stamps = view.table.stamps[: view.length]
+            loaded = [graphs.load(path, view.table.vectors, stamps, self._store.settings) for path in paths]
+            view.table.vectors.release()
+            found = [graph for graph in loaded if graph is not None]
             covered = ~view.alive
             for graph in found:
                 covered[graph.rows[graph.rows >= 0]] = True
             # Rows stand in the order they were written, so that what the graphs don't know is at the end.
-            self._publish(tuple(found), len(stamps) if covered.all() else int(np.argmin(covered)))
-            self._damaged = len(names) - len(found)
-            self._forget_files_but(found)
+            self._publish(graphs=tuple(found), covered=len(stamps) if covered.all() else int(np.argmin(covered)))
+            self._damaged += len(paths) - len(found)
+            self._forget("*.graph", {graph.name for graph in found})
 
     def _save(self, graph: Graph) -> None:
         if self._directory is not None and self._writable:
             self._directory.mkdir(parents=True, exist_ok=True)
-            graphs.save(graph, self._directory / graph.name, self._store.settings)
+            graphs.save(graph, self._directory / f"{graph.name}.graph", self._store.settings)
 
-    def _remove(self, unused: Sequence[Graph]) -> None:
+    def _remove(self, names: Sequence[str]) -> None:
         if self._directory is not None and self._writable:
-            for graph in unused:
-                graphs.remove(self._directory / graph.name)
+            for name in names:
+                (self._directory / name).unlink(missing_ok=True)
 
-    def _forget_files_but(self, found: Sequence[Graph]) -> None:
-        names = {graph.name for graph in found}
-        for path in self._files() if self._writable else []:
-            if path.name.partition(".")[0] not in names:
-                path.unlink(missing_ok=True)
+    def _forget(self, pattern: str, known: set[str]) -> None:
+        """Delete the files of that kind that are of no use."""
+        self._remove([path.name for path in self._files(pattern) if path.stem not in known])
 
     # -- dead rows and settled vectors -------------------------------------------------------------------------------
 
@@ -207,15 +265,17 @@ class Upkeep:
     # -- the rest ----------------------------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
-        self._load()
+        self.load_sketches()
+        self._load_graphs()
         view = self._store.view
         return {
-            "index": "hnsw" if view.graphs else "exact",
+            "index": "hnsw" if view.graphs else "sketch" if view.sketches else "exact",
             "hnswlib": graphs.installed(),
             "indexed": int(np.count_nonzero(view.alive[: view.covered])),
             "unindexed": len(view.loose()),
             "damaged_indexes": self._damaged,
-            "memory_bytes": view.table.nbytes,
+            "sketched": view.sketched,
+            "memory_bytes": view.table.nbytes + sum(sketch.nbytes for sketch in view.sketches),
         }
 
     def close(self) -> None:
@@ -228,8 +288,18 @@ def _wants_compaction(view: View) -> bool:
     return view.length - view.count > max(_DEAD_FROM, _DEAD_SHARE * view.length)
 
 
+def _wants_sketch(view: View) -> bool:
+    loose = view.length - view.sketched
+    return loose >= (SKETCH_TAIL if view.sketches else SKETCH_FROM) and sketches.available()
+
+
 def _wants_graph(view: View) -> bool:
-    return view.length - view.covered >= (TAIL_FROM if view.graphs else GRAPH_FROM)
+    loose = view.length - view.covered
+    return loose >= (TAIL_FROM if view.graphs else graph_from()) and graphs.available()
+
+
+def _projection(view: View) -> Projection:
+    return view.sketches[0].projection if view.sketches else fit(view.table.vectors, view.length)
 
 
 def _is_worth_keeping(graph: Graph, view: View, loose: int) -> bool:

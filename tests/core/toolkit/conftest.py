@@ -19,7 +19,7 @@ MakeStore = Callable[..., LocalStore]
 @pytest.fixture(autouse=True)
 def small_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs from a thousand rows on, so that tests of them are quick."""
-    monkeypatch.setattr(upkeep, "GRAPH_FROM", 1_000)
+    monkeypatch.setattr(upkeep, "graph_from", lambda: 1_000)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 SCRIPT = """
     import sys, warnings
-    sys.modules["hnswlib"] = None  # as if it were not installed
+    sys.modules["hnswlib"] = sys.modules["numkong"] = None  # as if they were not installed
     import numpy as np
     import chroma_plugin as chromadb
 
@@ -30,7 +30,7 @@ SCRIPT = """
 
 STRICT = """
     import sys, warnings
-    sys.modules["hnswlib"] = None
+    sys.modules["hnswlib"] = sys.modules["numkong"] = None
     warnings.simplefilter("error")
     import numpy as np
     import chroma_plugin as chromadb

@@ -1,0 +1,105 @@
+"""hnswlib's file without the vectors in it: they are kept elsewhere, and make up four fifths of it.
+
+hnswlib writes a head of 96 bytes, then for each node its links at the lowest level, its vector and its label, then the
+links of the higher levels (``hnswalg.h``, ``saveIndex``; the same since 0.5).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from chroma_plugin.types import Matrix
+
+Bytes = npt.NDArray[np.uint8]
+
+_HEAD: Final = np.dtype(
+    [
+        ("offset", "<u8"),
+        ("capacity", "<u8"),
+        ("count", "<u8"),
+        ("node", "<u8"),
+        ("label", "<u8"),
+        ("vector", "<u8"),
+        ("levels", "<i4"),
+        ("entry", "<u4"),
+        ("m", "<u8"),
+        ("m0", "<u8"),
+        ("given_m", "<u8"),
+        ("multiplier", "<f8"),
+        ("ef_construction", "<u8"),
+    ]
+)
+HEAD: Final = _HEAD.itemsize
+"""Bytes of the head."""
+_AT_ONCE: Final = 8_192
+
+
+def stripped(index: Any) -> tuple[Bytes, Bytes, Bytes] | None:
+    """The head, for each node its links and its label, and the rest; None when hnswlib writes something else."""
+    with tempfile.TemporaryDirectory(prefix="chroma-plugin-") as place:
+        path = Path(place, "whole")
+        index.save_index(str(path))
+        whole = np.fromfile(path, dtype=np.uint8)
+    head = whole[:HEAD]
+    if len(head) < HEAD or not _is_known(head, index.dim):
+        return None
+    fields = head.view(_HEAD)[0]
+    end = HEAD + int(fields["count"] * fields["node"])
+    nodes = whole[HEAD:end].reshape(int(fields["count"]), int(fields["node"]))
+    links, labels = nodes[:, : int(fields["vector"])], nodes[:, int(fields["label"]) :]
+    return head, np.concatenate([links, labels], axis=1), whole[end:]
+
+
+def _is_known(head: Bytes, dimension: int) -> bool:
+    fields = head.view(_HEAD)[0]
+    links = 4 + 4 * int(fields["m0"])
+    return (int(fields["offset"]), int(fields["vector"]), int(fields["label"]), int(fields["node"])) == (
+        0,
+        links,
+        links + 4 * dimension,
+        links + 4 * dimension + 8,
+    )
+
+
+def width(m: int) -> int:
+    """Bytes of a node in what `stripped` gives: the count of links, twice M links, the label."""
+    return 4 + 4 * 2 * m + 8
+
+
+def rows_of_nodes(nodes: Bytes, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """For each node the row of its vector, given the row of each label. Where that is gone, the row of a node that it
+    is linked to stands in: it is never an answer, and leads the same way. -1 where there is none.
+    """
+    found = rows[_labels(nodes)]
+    counts = np.ascontiguousarray(nodes[:, :2]).view("<u2")[:, 0]
+    links = np.ascontiguousarray(nodes[:, 4:-8]).view("<u4")
+    for at in range(links.shape[1]):
+        gone = np.flatnonzero((found < 0) & (counts > at))
+        if not len(gone):
+            break
+        found[gone] = found[links[gone, at]]
+    return found
+
+
+def _labels(nodes: Bytes) -> npt.NDArray[np.intp]:
+    return np.ascontiguousarray(nodes[:, -8:]).view("<u8")[:, 0].astype(np.intp)
+
+
+def restore(index: Any, head: Bytes, nodes: Bytes, rest: Bytes, points: Callable[[slice], Matrix]) -> None:
+    """Load an index from those parts; ``points`` gives the vectors of nodes."""
+    with tempfile.TemporaryDirectory(prefix="chroma-plugin-") as place:
+        path = Path(place, "whole")
+        with path.open("wb") as file:
+            file.write(head.data)
+            for start in range(0, len(nodes), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                some, vectors = nodes[part], np.ascontiguousarray(points(part), dtype="<f4").view(np.uint8)
+                file.write(np.concatenate([some[:, :-8], vectors, some[:, -8:]], axis=1).data)
+            file.write(rest.data)
+        index.load_index(str(path))
