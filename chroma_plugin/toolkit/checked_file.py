@@ -12,10 +12,15 @@ import numpy.typing as npt
 
 from chroma_plugin.toolkit.files import replace_file
 
+Bytes = npt.NDArray[np.uint8]
 
-def write_checked(path: Path, header: bytes, arrays: Sequence[npt.NDArray[Any]]) -> None:
-    """Put the file in its place: a line with checksum and header, then the bytes of the arrays."""
-    pieces = [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays]
+
+def write_checked(path: Path, header: bytes, arrays: Sequence[npt.NDArray[Any]], *, packed: bool = False) -> str:
+    """Put the file in its place: a line with checksum and header, then the bytes of the arrays. Returns the checksum.
+
+    ``packed``: arrays of numbers that are alike take less room.
+    """
+    pieces = [_packed(array) if packed else _bytes(array) for array in arrays]
     checksum = zlib.crc32(header)
     for piece in pieces:
         checksum = zlib.crc32(piece.data, checksum)
@@ -27,13 +32,41 @@ def write_checked(path: Path, header: bytes, arrays: Sequence[npt.NDArray[Any]])
                 file.write(piece.data)
 
     replace_file(path, write)
+    return str(checksum)
 
 
-def read_checked(path: Path) -> tuple[bytes, npt.NDArray[np.uint8]]:
-    """The header and the bytes of the arrays. Raises ValueError for a file that is not what was written."""
+def read_checked(path: Path, *, packed: bool = False) -> tuple[bytes, Bytes, str]:
+    """The header, the bytes of the arrays, and the checksum. Raises ValueError for a file that is not what was
+    written.
+    """
     with path.open("rb") as file:
         checksum, _, header = file.readline().rstrip(b"\n").partition(b" ")
         body = np.fromfile(file, dtype=np.uint8)
     if not checksum.isdigit() or int(checksum) != zlib.crc32(body.data, zlib.crc32(header)):
         raise ValueError(f"{path} is not what was written")
-    return header, body
+    return header, _unpacked(body) if packed else body, checksum.decode()
+
+
+def _bytes(array: npt.NDArray[Any]) -> Bytes:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def _packed(array: npt.NDArray[Any]) -> Bytes:
+    """The first bytes of all numbers, then the second ones, and so on, compressed; before it the two sizes and how many
+    bytes a number has.
+    """
+    width = array.dtype.itemsize
+    planes = np.ascontiguousarray(_bytes(array).reshape(-1, width).T)
+    data = zlib.compress(planes.data, 1)
+    return np.frombuffer(np.array([len(data), planes.size, width], dtype="<u8").tobytes() + data, dtype=np.uint8)
+
+
+def _unpacked(body: Bytes) -> Bytes:
+    arrays = [np.empty(0, dtype=np.uint8)]
+    place = 0
+    while place < len(body):
+        length, size, width = body[place : place + 24].view("<u8").tolist()
+        data = zlib.decompress(body[place + 24 : place + 24 + length].data, bufsize=size)
+        arrays.append(np.ascontiguousarray(np.frombuffer(data, np.uint8).reshape(width, -1).T).reshape(-1))
+        place += 24 + length
+    return np.concatenate(arrays)

@@ -220,7 +220,9 @@ def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
         count=len(graph),
         last_stamp=int(graph.stamps.max()),
     )
-    write_checked(path, orjson.dumps(asdict(header)), (graph.projection.basis, graph.stamps, *parts))
+    head, nodes, rest = parts
+    arrays = (graph.projection.basis, graph.stamps, head, nodes.view("<u4"), rest)
+    write_checked(path, orjson.dumps(asdict(header)), arrays, packed=True)
     return True
 
 
@@ -228,7 +230,7 @@ def load(path: Path, vectors: Vectors, stamps: npt.NDArray[np.int64], settings: 
     """The graph in that file, over a table whose row i has the stamp ``stamps[i]``; None when anything is doubtful."""
     dimension = vectors.block(0, 0).shape[1]
     try:
-        text, body = read_checked(path)
+        text, body, _ = read_checked(path, packed=True)
         header = _Header(**orjson.loads(text))
         expected = (_FORMAT, settings.metric.value, dimension, settings.max_neighbors)
         if (header.format, header.space, header.dimension, header.max_neighbors) != expected:

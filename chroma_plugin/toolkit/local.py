@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from chroma_plugin.toolkit.masks import mask
 from chroma_plugin.toolkit.searching import Nearest
 from chroma_plugin.toolkit.steps import SILENT, Steps
 from chroma_plugin.toolkit.table import Rows, Table, View, as_json
+from chroma_plugin.toolkit.texts import Kind
 from chroma_plugin.toolkit.textsearch import BestTexts
 from chroma_plugin.toolkit.upkeep import Upkeep
 from chroma_plugin.toolkit.vectors import RowNumbers
@@ -79,10 +80,10 @@ class LocalStore(CollectionStore):
 
     def insert(self, records: Records) -> Sequence[str]:
         with self._writing:
-            known = [id for id in records.ids if id in self._table.row_of]
+            rows = self._table.rows_of(records.ids)
+            known = [id for id, row in zip(records.ids, rows, strict=True) if row >= 0]
             if known:
-                left_out = set(known)
-                records = records.take([row for row, id in enumerate(records.ids) if id not in left_out])
+                records = records.take([at for at, row in enumerate(rows) if row < 0])
             self.put(records)
             return known
 
@@ -106,12 +107,13 @@ class LocalStore(CollectionStore):
     def delete(self, ids: Sequence[str]) -> int:
         with self._writing:
             table = self._table
-            rows = table.find(dict.fromkeys(ids))
+            ids = list(dict.fromkeys(ids))
+            rows = table.find(ids)
             if not len(rows):
                 return 0
             self._journal.remove(table.places[:][rows])
             with self._publishing:
-                table.kill([table.ids[row] for row in rows.tolist()])
+                table.kill(ids)
         self._upkeep.look()
         return len(rows)
 
@@ -131,10 +133,10 @@ class LocalStore(CollectionStore):
         stamps = np.arange(self._next, self._next + count, dtype=np.int64)
         self._next += count
         places = stamps.copy()
-        known = [(row, old) for row, id in enumerate(records.ids) if (old := table.row_of.get(id)) is not None]
-        if known:
-            at, old = np.array(known, dtype=np.intp).T
-            places[at] = table.places[:][old]
+        old = np.array(table.rows_of(records.ids), dtype=np.intp)
+        known = old >= 0
+        if known.any():
+            places[known] = table.places[:][old[known]]
         return Rows(
             ids=list(records.ids),
             places=places,
@@ -148,15 +150,15 @@ class LocalStore(CollectionStore):
     @staticmethod
     def _patched(table: Table, rows: RowNumbers, patch: Patch) -> Rows:
         """New versions of those rows; the vectors, and with them the stamps, stay."""
-        numbers = rows.tolist()
+        ids, documents, metadatas, uris = table.texts.take(rows, tuple(Kind))
         return Rows(
-            ids=[table.ids[row] for row in numbers],
+            ids=cast(list[str], ids),
             places=patch.places,
             stamps=table.stamps[:][rows],
             embeddings=table.vectors.take(rows),
-            documents=_new_or_old(patch.documents, table.documents, numbers),
-            metadatas=_new_or_old(patch.metadatas, table.metadatas, numbers),
-            uris=_new_or_old(patch.uris, table.uris, numbers),
+            documents=documents if patch.documents is None else list(patch.documents),
+            metadatas=metadatas if patch.metadatas is None else list(patch.metadatas),
+            uris=uris if patch.uris is None else list(patch.uris),
         )
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -271,9 +273,3 @@ def graph_settings(info: CollectionInfo) -> GraphSettings:
 def _column(values: Sequence[str | None] | None, count: int) -> Sequence[str | None]:
     # A list, made before anything is written: a column that fails while it is read must leave nothing behind.
     return [None] * count if values is None else list(values)
-
-
-def _new_or_old(
-    new: Sequence[str | None] | None, old: Sequence[str | None], rows: Sequence[int]
-) -> Sequence[str | None]:
-    return [old[row] for row in rows] if new is None else list(new)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Final
 
 import numpy as np
+from orjson import loads
 
-from chroma_plugin.filters.ast import DOCUMENT, And, Contains, Expr, Not, conjuncts, leaves
+from chroma_plugin.filters.ast import DOCUMENT, And, Contains, Expr, Not, Regex, conjuncts, leaves
 from chroma_plugin.filters.fold import Branch, fold
 from chroma_plugin.filters.python import compile_filter, needed_fields
+from chroma_plugin.filters.regex import compile_regex, is_local, literal
 from chroma_plugin.toolkit.columns import Column, Mask
 from chroma_plugin.toolkit.table import Table, View
+from chroma_plugin.toolkit.texts import Kind
+from chroma_plugin.toolkit.vectors import RowNumbers
 
 
 def mask(view: View, where: Expr | None) -> Mask:
@@ -47,15 +52,58 @@ def _evaluate(part: Expr, columns: dict[str, Column], rows: int) -> Mask:
 def _ask_each(view: View, part: Expr, among: Mask) -> Mask:
     found = np.zeros(view.length, dtype=np.bool_)
     rows = np.flatnonzero(among)
-    found[rows] = _answers(view.table, part, rows.tolist())
+    if isinstance(part, Contains | Regex) and part.path == DOCUMENT:
+        rows, asked = _holding(view, part, rows)
+        if not asked:
+            found[rows] = True
+            return found
+    found[rows] = _answers(view.table, part, rows)
     return found
 
 
-def _answers(table: Table, part: Expr, rows: Sequence[int]) -> list[bool]:
-    documents = table.documents
-    if isinstance(part, Contains) and part.path == DOCUMENT and isinstance(text := part.value, str):
-        # What is asked most, without a call for each row: a fifth of the time.
-        return [(document := documents[row]) is not None and text in document for row in rows]
-    matches = compile_filter(part)
-    reads_metadata = "metadatas" in needed_fields(part)
-    return [matches(table.ids[row], table.metadata(row) if reads_metadata else None, documents[row]) for row in rows]
+def _holding(view: View, part: Contains | Regex, rows: RowNumbers) -> tuple[RowNumbers, bool]:
+    """Those of the rows whose documents may match, and whether they have to be asked."""
+    if len(rows) < _MANY:
+        return rows, True
+    if isinstance(part, Contains):
+        return (_with_text(view, str(part.value), rows), False) if isinstance(part.value, str) else (rows, True)
+    if len(text := literal(part.pattern)) >= _TELLING:
+        return _with_text(view, text, rows), True
+    return (_with_match(view, part.pattern, rows) if is_local(part.pattern) else rows), True
+
+
+_MANY: Final = 2_000
+"""Documents from which one search through all of them is quicker than one in each."""
+_TELLING: Final = 3
+"""Characters of a literal that few enough documents hold."""
+_TOGETHER: Final = 32
+"""Documents that an expression without a literal is looked for in at once: of a call for each, most is overhead."""
+
+
+def _with_text(view: View, text: str, rows: RowNumbers) -> RowNumbers:
+    holding = view.table.texts.holding(text, Kind.DOCUMENT, view.length)
+    return np.intersect1d(rows, holding, assume_unique=True)
+
+
+def _with_match(view: View, pattern: str, rows: RowNumbers) -> RowNumbers:
+    matches, documents = compile_regex(pattern), view.table.texts.take(rows, (Kind.DOCUMENT,))[0]
+    places = range(0, len(rows), _TOGETHER)
+    together = ["\n".join([document or "" for document in documents[start : start + _TOGETHER]]) for start in places]
+    return np.concatenate(
+        [
+            rows[:0],
+            *(rows[start : start + _TOGETHER] for start, text in zip(places, together, strict=True) if matches(text)),
+        ]
+    )
+
+
+def _answers(table: Table, part: Expr, rows: RowNumbers) -> list[bool]:
+    matches, needed = compile_filter(part), needed_fields(part)
+    kinds = [Kind.ID, Kind.DOCUMENT, *([Kind.METADATA] if "metadatas" in needed else [])]
+    ids, documents, *metadatas = table.texts.take(rows, kinds)
+    if not metadatas:
+        return [matches(str(id), None, document) for id, document in zip(ids, documents, strict=True)]
+    return [
+        matches(str(id), None if metadata is None else loads(metadata), document)
+        for id, document, metadata in zip(ids, documents, metadatas[0], strict=True)
+    ]

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
 from chroma_plugin.toolkit import vector_file
 from chroma_plugin.toolkit.journal import Journal
 from chroma_plugin.toolkit.table import Rows, Table, View
+from chroma_plugin.toolkit.texts import Kind
 from chroma_plugin.toolkit.vector_file import VectorFile
 from chroma_plugin.toolkit.vectors import RowNumbers
 
@@ -142,13 +143,14 @@ def _filled_with(table: Table, view: View, rows: RowNumbers) -> Table:
 
 
 def _rows(view: View, rows: RowNumbers) -> Rows:
-    table, numbers = view.table, rows.tolist()
+    table = view.table
+    ids, documents, metadatas, uris = table.texts.take(rows, tuple(Kind))
     return Rows(
-        ids=[table.ids[row] for row in numbers],
+        ids=cast(list[str], ids),
         places=table.places[: view.length][rows],
         stamps=table.stamps[: view.length][rows],
         embeddings=table.vectors.take(rows),
-        documents=[table.documents[row] for row in numbers],
-        metadatas=[table.metadatas[row] for row in numbers],
-        uris=[table.uris[row] for row in numbers],
+        documents=documents,
+        metadatas=metadatas,
+        uris=uris,
     )

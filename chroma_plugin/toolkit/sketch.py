@@ -200,7 +200,7 @@ def save(sketch: Sketch, codes: Codes, path: Path, stamps: npt.NDArray[np.int64]
 def load(path: Path, dimension: int, stamps: npt.NDArray[np.int64]) -> Sketch | None:
     """The sketch in that file, if it is one of the vectors that have those stamps; None when anything is doubtful."""
     try:
-        text, body = read_checked(path)
+        text, body, _ = read_checked(path)
         header = _Header(**orjson.loads(text))
         if header.format != _FORMAT or header.dimension != dimension or not 0 <= header.first < header.last:
             return None

@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
-import orjson
+from orjson import dumps, loads
 
 from chroma_plugin.distances import squares
 from chroma_plugin.errors import CorruptionError
@@ -22,8 +22,10 @@ from chroma_plugin.filters.compare import MISSING
 from chroma_plugin.toolkit.columns import Column
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.growing import Growing
+from chroma_plugin.toolkit.ids import Ids, SortedIds
 from chroma_plugin.toolkit.sketch import Sketch
 from chroma_plugin.toolkit.textindex import TextIndex
+from chroma_plugin.toolkit.texts import Kind, Texts
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers, Vectors
 from chroma_plugin.types import Field, Matrix, Metadata, Records
 
@@ -54,7 +56,7 @@ def as_json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | N
     """Metadata as the text that is kept."""
     if metadatas is None:
         return None
-    return [None if metadata is None else orjson.dumps(metadata).decode() for metadata in metadatas]
+    return [None if metadata is None else dumps(metadata).decode() for metadata in metadatas]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,45 +97,62 @@ class View:
 
     def records(self, rows: RowNumbers, fields: frozenset[Field]) -> Records:
         """The records in those rows."""
-        table, numbers = self.table, rows.tolist()
+        kinds = [Kind.ID, *(kind for field, kind in _KINDS if field in fields)]
+        texts = dict(zip(kinds, self.table.texts.take(rows, kinds), strict=True))
+        metadatas = texts.get(Kind.METADATA)
         return Records(
-            ids=[table.ids[row] for row in numbers],
-            embeddings=table.vectors.take(rows) if "embeddings" in fields else None,
-            documents=[table.documents[row] for row in numbers] if "documents" in fields else None,
-            metadatas=[table.metadata(row) for row in numbers] if "metadatas" in fields else None,
-            uris=[table.uris[row] for row in numbers] if "uris" in fields else None,
+            ids=cast(list[str], texts[Kind.ID]),
+            embeddings=self.table.vectors.take(rows) if "embeddings" in fields else None,
+            documents=texts.get(Kind.DOCUMENT),
+            metadatas=None if metadatas is None else [None if text is None else loads(text) for text in metadatas],
+            uris=texts.get(Kind.URI),
         )
+
+
+_KINDS: Final[tuple[tuple[Field, Kind], ...]] = (
+    ("documents", Kind.DOCUMENT),
+    ("metadatas", Kind.METADATA),
+    ("uris", Kind.URI),
+)
 
 
 class Table:
     """Rows, appended by one writer at a time. Its `view` is replaced, never changed."""
 
-    def __init__(self, dimension: int, vectors: Vectors | None = None) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        vectors: Vectors | None = None,
+        texts: Texts | None = None,
+        early: SortedIds | None = None,
+    ) -> None:
         self.dimension: Final = dimension
         self.vectors: Vectors = MemoryVectors(dimension) if vectors is None else vectors
-        self.ids: list[str] = []
-        self.documents: list[str | None] = []
-        self.metadatas: list[str | None] = []
-        self.uris: list[str | None] = []
+        self.texts: Texts = Texts() if texts is None else texts
         self.places = Growing(np.int64)
         self.stamps = Growing(np.int64)
         self._squares = _Squares(0, Growing(np.float32))
-        self.row_of: dict[str, int] = {}
+        self._ids = Ids(early, self._is_alive)
         self._columns: dict[str, Column] = {}
-        self.texts = TextIndex()
+        self.words = TextIndex()
         self._deriving = threading.Lock()
         self._alive = Growing(np.bool_)
         self.view = View(self, 0, self._alive[:], 0, in_order=True)
 
-    def metadata(self, row: int) -> Metadata | None:
-        """A new dict each time: the caller may change it."""
-        text = self.metadatas[row]
-        return None if text is None else orjson.loads(text)
+    @property
+    def documents(self) -> Sequence[str | None]:
+        return self.texts.column(Kind.DOCUMENT)
+
+    def rows_of(self, ids: Iterable[str]) -> list[int]:
+        """The row of each id; -1 for one that is not known."""
+        return self._ids.rows_of(ids)
 
     def find(self, ids: Iterable[str]) -> RowNumbers:
         """The rows of those ids that are known, in their order."""
-        row_of = self.row_of
-        return np.array([row for id in ids if (row := row_of.get(id)) is not None], dtype=np.intp)
+        return np.array([row for row in self.rows_of(ids) if row >= 0], dtype=np.intp)
+
+    def _is_alive(self, row: int, id: str) -> bool:
+        return bool(self._alive[:][row]) and self.texts.column(Kind.ID)[row] == id
 
     # -- writing (the caller holds the writer's lock) ----------------------------------------------------------------
 
@@ -147,32 +166,24 @@ class Table:
     def append(self, rows: Rows) -> None:
         """Publish new rows, which were prepared; rows of the same ids die."""
         assert rows.embeddings is not None
-        start, count = len(self.ids), len(rows)
+        start, count = len(self.texts), len(rows)
         view = self.view
         in_order = view.in_order and _ascends(self.places[start - 1 : start], rows.places)
         replaced = self.find(rows.ids)
-        self.ids.extend(rows.ids)
-        self.documents.extend(rows.documents)
-        self.metadatas.extend(rows.metadatas)
-        self.uris.extend(rows.uris)
+        self.texts.extend((rows.ids, rows.documents, rows.metadatas, rows.uris))
         self.places.extend(rows.places)
         self.stamps.extend(rows.stamps)
         self.vectors.publish(count)
         with self._deriving:
             self._squares.values.extend(squares(rows.embeddings))
-        self.row_of.update(zip(rows.ids, range(start, start + count), strict=True))
+        self._ids.keep(rows.ids, range(start, start + count))
         self._alive.fill(True, count)
-        self._publish(replaced, len(self.ids), view.count + count - len(replaced), in_order)
+        self._publish(replaced, start + count, view.count + count - len(replaced), in_order)
 
     def restore(self, stamps: Numbers, batches: Iterable[Rows]) -> None:
         """Begin with records whose vectors are there: row i has the stamp ``stamps[i]``; what no record has is dead."""
         count = len(stamps)
-        self.ids, self.documents, self.metadatas, self.uris = (
-            [""] * count,
-            [None] * count,
-            [None] * count,
-            [None] * count,
-        )
+        self.texts.extend(([""] * count, [None] * count, [None] * count, [None] * count))
         places, alive = np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=np.bool_)
         row_of_stamp = _Finder(stamps)
         for batch in batches:
@@ -180,25 +191,29 @@ class Table:
             places[rows], alive[rows] = batch.places, True
             self._fill(rows.tolist(), batch)
         # A dead row stands where the row before it does, so that it is in order if the others are.
-        self.places.extend(np.where(alive, places, np.maximum.accumulate(places)))
+        self.resume(np.where(alive, places, np.maximum.accumulate(places)), stamps, alive)
+
+    def resume(self, places: Numbers, stamps: Numbers, alive: npt.NDArray[np.bool_]) -> None:
+        """Begin with rows whose vectors and texts are there."""
+        self.places.extend(places)
         self.stamps.extend(stamps)
         self._alive.extend(alive)
-        self._squares = _Squares(count, Growing(np.float32))
+        self._squares = _Squares(len(alive), Growing(np.float32))
         in_order = _ascends(places[:0], places[alive])
-        self.view = View(self, count, self._alive[:], int(np.count_nonzero(alive)), in_order)
+        self.view = View(self, len(alive), self._alive[:], int(np.count_nonzero(alive)), in_order)
 
     def _fill(self, rows: list[int], batch: Rows) -> None:
-        for row, id, document, metadata, uri in zip(
-            rows, batch.ids, batch.documents, batch.metadatas, batch.uris, strict=True
-        ):
-            self.ids[row], self.documents[row], self.metadatas[row], self.uris[row] = id, document, metadata, uri
-        self.row_of.update(zip(batch.ids, rows, strict=True))
+        columns = (batch.ids, batch.documents, batch.metadatas, batch.uris)
+        for late, texts in zip(self.texts.late, columns, strict=True):
+            for row, text in zip(rows, texts, strict=True):
+                late[row] = text
+        self._ids.keep(batch.ids, rows)
 
     def kill(self, ids: Iterable[str]) -> None:
         """Publish that those records are gone."""
+        ids = list(ids)
         dead = self.find(ids)
-        for row in dead.tolist():
-            del self.row_of[self.ids[row]]
+        self._ids.forget(ids)
         self._publish(dead, self.view.length, self.view.count - len(dead), self.view.in_order)
 
     def _publish(self, dead: RowNumbers, length: int, count: int, in_order: bool) -> None:
@@ -245,9 +260,8 @@ class Table:
             return columns
 
     def _extend(self, columns: dict[str, Column], first: int, last: int) -> None:
-        decoded: list[dict[str, Any]] = [
-            {} if text is None else orjson.loads(text) for text in self.metadatas[first:last]
-        ]
+        texts = self.texts.column(Kind.METADATA)[first:last]
+        decoded: list[dict[str, Any]] = [{} if text is None else loads(text) for text in texts]
         for key, column in columns.items():
             if len(column) < last:
                 column.extend([metadata.get(key, MISSING) for metadata in decoded[len(column) - first :]])
@@ -255,7 +269,7 @@ class Table:
     @property
     def nbytes(self) -> int:
         arrays = (self.places, self.stamps, self.vectors, self._squares.values, self._alive)
-        derived = sum(column.nbytes for column in self._columns.values()) + self.texts.nbytes
+        derived = sum(column.nbytes for column in self._columns.values()) + self.words.nbytes
         return sum(array.nbytes for array in arrays) + derived
 
 

@@ -34,8 +34,8 @@ class BestTexts:
     def find(self, queries: Sequence[str]) -> list[Found]:
         """One answer per query: at most k rows, each with one of its words."""
         table = self.view.table
-        index = table.texts.up_to(table.documents, self.view.length)
-        weighing = _Weighing(self.view, index, table.texts.count(self.view.alive))
+        index = table.words.up_to(table.documents, self.view.length)
+        weighing = _Weighing(self.view, index, table.words.count(self.view.alive))
         return [self._best(*weighing.scores(words_of(query))) for query in queries]
 
     def _best(self, rows: RowNumbers, scores: Scores) -> Found:

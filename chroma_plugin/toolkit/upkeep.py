@@ -240,7 +240,7 @@ class Upkeep:
     def compact_now(self) -> None:
         """A table of the live rows alone takes the place of the present one; what the graphs cover stays in front."""
         view = self._store.view
-        view.table.texts.keep_up(view.table.documents, view.length)  # before writers have to wait
+        view.table.words.keep_up(view.table.documents, view.length)  # before writers have to wait
         with self._tending, self._store.writing:
             view = self._store.view
             if view.count == view.length:
@@ -249,7 +249,7 @@ class Upkeep:
             front = int(np.count_nonzero(view.alive[: view.covered]))
             rows = np.concatenate([view.sorted(rows[:front]), view.sorted(rows[front:])])
             table = settling.moved(view, rows, self._journal)
-            table.texts = view.table.texts.moved(rows, view.length)
+            table.words = view.table.words.moved(rows, view.length)
             kept = tuple(graph.with_rows_of(table.stamps[:]) for graph in view.graphs)
             self._store.publish(replace(table.view, graphs=kept, covered=front))
 

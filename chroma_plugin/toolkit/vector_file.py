@@ -27,6 +27,7 @@ import numpy.typing as npt
 import orjson
 
 from chroma_plugin.errors import CorruptionError, StorageError
+from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.files import replace_file, sync
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers
 from chroma_plugin.types import Matrix
@@ -40,6 +41,7 @@ _BLOCK_BYTES: Final = 256 << 10
 _FEW: Final = 64
 """Rows that are read one by one, 1.5 microseconds each: mapping them would keep whole pages in memory."""
 _LARGEST_SLACK: Final = 64 << 20
+_WAY_OUT: Final = "Restore the directory from a backup."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,16 @@ class VectorFile:
 
     def __init__(self, path: Path, header: _Header) -> None:
         self.dimension: Final = header.dimension
-        self._path = path
+        self.path: Final = path
         self._width = header.dimension * 4
-        self._in_block = header.in_block
         self._header = header
         self._length = header.rows
-        self._checked = np.zeros(len(header.checksums), dtype=np.bool_)
         self._descriptor = os.open(path, os.O_RDWR)
         # Readers may hold on to it; and a client that is closed at exit still writes.
         weakref.finalize(self, os.close, self._descriptor).atexit = False
         os.ftruncate(self._descriptor, header.rows * self._width)
+        block, size = header.in_block * self._width, header.rows * self._width
+        self._blocks = Blocks(path, self._descriptor, block, size, header.checksums, _WAY_OUT)
         self._capacity = header.rows
         self._map: mmap.mmap | None = None
         self._mapping = threading.Lock()
@@ -92,15 +94,15 @@ class VectorFile:
 
     def remove_others(self) -> None:
         """Delete the files of other numbers: left behind by a compaction, finished or not."""
-        for path in self._path.parent.glob("*.*"):
-            if path.name.partition(".")[0] != self._path.stem:
+        for path in self.path.parent.glob("*.*"):
+            if path.name.partition(".")[0] != self.path.stem:
                 with suppress(OSError):  # they do no harm, and the next opening tries again
                     path.unlink()
 
     def discard(self) -> None:
         """Delete its files, the header first: nothing is only here."""
         for suffix in (".header", ".stamps", ".vectors"):
-            self._path.with_suffix(suffix).unlink(missing_ok=True)
+            self.path.with_suffix(suffix).unlink(missing_ok=True)
 
     # -- what `Vectors` asks -----------------------------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ class VectorFile:
                 written = os.pwrite(self._descriptor, data, place)
                 data, place = data[written:], place + written
         except OSError as error:
-            raise StorageError(f"{self._path} can't grow: {error}. Nothing was kept; make room.") from error
+            raise StorageError(f"{self.path} can't grow: {error}. Nothing was kept; make room.") from error
 
     def _reserve(self, count: int) -> None:
         """Make room on the disk: a full one must be noticed here, not when a mapped page is written back."""
@@ -130,12 +132,12 @@ class VectorFile:
         self._length += count
 
     def block(self, first: int, last: int) -> Matrix:
-        self._check_rows(first, last)
+        self._blocks.look_between(first * self._width, last * self._width)
         return self._mapped(last)[first:last]
 
     def take(self, rows: RowNumbers) -> Matrix:
-        if not self._checked.all():
-            self._check_each(np.unique(rows // self._in_block))
+        if not self._blocks.sound:
+            self._blocks.look_at(rows * self._width // self._blocks.block)
         if len(rows) > _FEW:
             return self._mapped(self._length)[rows]
         taken = np.empty((len(rows), self.dimension), dtype=np.float32)
@@ -178,48 +180,25 @@ class VectorFile:
         """Put the first ``len(stamps)`` rows on disk, for good, each with its stamp."""
         rows = len(stamps)
         os.fsync(self._descriptor)
-        whole = self.settled // self._in_block
-        self._check_rows(whole * self._in_block, self.settled)  # a block that is not full gets a new checksum
-        fresh = [self._checksum(block, rows) for block in range(whole, -(-rows // self._in_block))]
+        blocks = self._blocks.grown(rows * self._width)
         numbers = stamps.astype("<i8").tobytes()
-        replace_file(self._path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(numbers))
-        checksums = [*self._header.checksums[:whole], *fresh]
-        header = _Header(_FORMAT, self.dimension, rows, zlib.crc32(numbers), self._in_block, checksums)
+        replace_file(self.path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(numbers))
+        in_block = self._header.in_block
+        header = _Header(_FORMAT, self.dimension, rows, zlib.crc32(numbers), in_block, blocks.checksums)
         text = orjson.dumps(asdict(header))
         sealed = b"%d %s" % (zlib.crc32(text), text)
-        replace_file(self._path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
-        checked = np.ones(len(header.checksums), dtype=np.bool_)
-        checked[:whole] = self._checked[:whole]
-        self._checked, self._header = checked, header
+        replace_file(self.path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
+        self._blocks, self._header = blocks, header
 
     def stamps(self) -> npt.NDArray[np.int64]:
         """Of the settled rows."""
-        return _read_stamps(self._path, self._header)
+        return _read_stamps(self.path, self._header)
 
     # -- checking ----------------------------------------------------------------------------------------------------
 
     def check(self) -> Iterator[None]:
         """Look at every block that nobody has looked at yet, one at a time."""
-        for block in np.flatnonzero(~self._checked).tolist():
-            self._check_each(np.array([block]))
-            yield
-
-    def _check_rows(self, first: int, last: int) -> None:
-        self._check_each(np.arange(first // self._in_block, -(-last // self._in_block)))
-
-    def _check_each(self, blocks: RowNumbers) -> None:
-        checked, header = self._checked, self._header
-        for block in blocks[blocks < len(checked)].tolist():
-            if not checked[block]:
-                if self._checksum(block, header.rows) != header.checksums[block]:
-                    raise _damaged(self._path, f"rows {block * self._in_block} and following are not what was written")
-                checked[block] = True
-
-    def _checksum(self, block: int, rows: int) -> int:
-        first = block * self._in_block
-        size = (min(first + self._in_block, rows) - first) * self._width
-        data = os.pread(self._descriptor, size, first * self._width)
-        return zlib.crc32(data) if len(data) == size else -1
+        return self._blocks.look_at_all()
 
 
 def in_memory(path: Path, dimension: int | None) -> tuple[MemoryVectors, npt.NDArray[np.int64]]:
@@ -274,7 +253,7 @@ def _read_stamps(path: Path, header: _Header) -> npt.NDArray[np.int64]:
 
 
 def _damaged(path: Path, what: str) -> CorruptionError:
-    return CorruptionError(f"{path} is damaged: {what}. Restore the directory from a backup.")
+    return CorruptionError(f"{path} is damaged: {what}. {_WAY_OUT}")
 
 
 def _allocate(descriptor: int, size: int) -> None:

@@ -21,6 +21,7 @@ from chroma_plugin.toolkit.candidates import NEVER, largest
 from chroma_plugin.toolkit.journal import NoJournal
 from chroma_plugin.toolkit.local import LocalStore
 from chroma_plugin.toolkit.table import View
+from chroma_plugin.toolkit.texts import Kind
 from chroma_plugin.toolkit.vectors import MemoryVectors
 from chroma_plugin.types import CollectionInfo, Metric, Scan, Search
 
@@ -82,7 +83,7 @@ def test_what_is_found_is_what_brute_force_finds(make_store: MakeStore, space: s
     view = store.view
     assert (view.sketched, view.length) == (3_000, 3_100)
     [matching] = store.scan(Scan(where=parse_where(where)))
-    among = np.isin(view.table.ids, matching.ids) & view.alive
+    among = np.isin(view.table.texts.late[Kind.ID], matching.ids) & view.alive
     assert store.explain(Search(queries[:1], 10, Metric(space), where=parse_where(where)))["plan"] == "scan"
 
     right = 0

@@ -153,7 +153,7 @@ def test_compacting_takes_the_index_along(make_store: MakeStore, monkeypatch: py
     split = textindex.words_of
     store.compact()
     monkeypatch.setattr(textindex, "words_of", lambda text: pytest.fail(f"split again: {text}"))
-    index = store.view.table.texts.up_to(store.view.table.documents, store.view.length)
+    index = store.view.table.words.up_to(store.view.table.documents, store.view.length)
     monkeypatch.setattr(textindex, "words_of", split)
 
     check(store, "common own1 moved", "own2", "tenth3 common", k=1_000)
@@ -170,7 +170,7 @@ def test_compacting_before_any_search(make_store: MakeStore) -> None:
     store.delete(["r5"])
     store.compact()
 
-    assert store.view.table.texts.nbytes == TextIndex().nbytes
+    assert store.view.table.words.nbytes == TextIndex().nbytes
     check(store, "common", "own5")
 
 
@@ -180,7 +180,7 @@ def test_it_is_small(make_store: MakeStore) -> None:
     for start in range(0, 3_000, 100):
         store.put(numbered(start, 100))
         found(store, "common")
-    index = store.view.table.texts
+    index = store.view.table.words
     now = index.up_to(store.view.table.documents, 3_000)
 
     assert sum(segment.rows.nbytes + segment.frequencies.nbytes for segment in now.segments) == 5 * 3 * 3_000
@@ -205,7 +205,7 @@ def test_texts_without_words(make_store: MakeStore) -> None:
     for number in range(50):
         store.put(records({f"r{number}": "..."}))
         assert found(store, "cat", "...") == [[], []]
-    assert store.view.table.texts.up_to(store.view.table.documents, 50).segments == ()
+    assert store.view.table.words.up_to(store.view.table.documents, 50).segments == ()
     store.put(records({"cat": "cat"}))
     check(store, "cat")
 

@@ -1,0 +1,71 @@
+"""A table as it was when its store was closed: opened without reading what nobody asks for.
+
+Beside the vectors (`vector_file`) stand ``7.texts`` (see `text_file`) and ``7.rows``, which has what is needed of every
+row: place, whether it is alive, lengths of texts, hash of the id. Both are derived from the journal. Whoever opens them
+must know that the journal has not changed since: the mark that `save` returns is for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from chroma_plugin.toolkit import text_file
+from chroma_plugin.toolkit.checked_file import read_checked, write_checked
+from chroma_plugin.toolkit.ids import SortedIds, sorted_ids
+from chroma_plugin.toolkit.table import Table, View
+from chroma_plugin.toolkit.text_file import TextFile
+from chroma_plugin.toolkit.texts import Kind, Texts
+from chroma_plugin.toolkit.vector_file import VectorFile
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    format: int
+    rows: int
+    checksums: list[int]
+    """Of the texts."""
+
+
+def save(view: View) -> str:
+    """Write all rows of a view whose vectors are settled; returns the mark by which it is known again."""
+    table = view.table
+    vectors, texts = table.vectors, table.texts
+    assert isinstance(vectors, VectorFile)
+    late = [column[: view.length - texts.first] for column in texts.late]
+    written = text_file.append(vectors.path.with_suffix(".texts"), late, texts.file)
+    alive = view.rows()
+    ids = sorted_ids(texts.take(alive, (Kind.ID,))[0], alive)  # type: ignore[arg-type]  # an id is never None
+    header = orjson.dumps(asdict(_Header(_FORMAT, view.length, written.blocks.checksums)))
+    arrays = (table.places[: view.length], view.alive, written.lengths, ids.hashes, ids.rows)
+    return write_checked(_path(vectors), header, arrays, packed=True)
+
+
+def load(vectors: VectorFile, mark: str) -> Table | None:
+    """The table that was saved with that mark; None when anything about it is doubtful."""
+    try:
+        text, body, found = read_checked(_path(vectors), packed=True)
+        header = _Header(**orjson.loads(text))
+        if found != mark or header.format != _FORMAT or header.rows != len(vectors):
+            return None
+        sizes = [8 * header.rows, header.rows, 4 * len(Kind) * header.rows]
+        places, alive, lengths, ids = np.split(body, np.cumsum(sizes))
+        texts = TextFile(
+            vectors.path.with_suffix(".texts"), lengths.view(np.int32).reshape(header.rows, len(Kind)), header.checksums
+        )
+        by_hash = SortedIds(*ids.view(np.uint32).reshape(2, -1))
+        stamps = vectors.stamps()
+    except (OSError, ValueError, TypeError):
+        return None
+    table = Table(vectors.dimension, vectors, Texts(texts), by_hash)
+    table.resume(places.view(np.int64), stamps, alive.view(np.bool_))
+    return table
+
+
+def _path(vectors: VectorFile) -> Path:
+    return vectors.path.with_suffix(".rows")

@@ -1,0 +1,105 @@
+"""The texts of a table: rows that stand in a file, and behind them rows in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from itertools import accumulate
+from typing import Final, overload
+
+import numpy as np
+
+from chroma_plugin.toolkit.text_file import TextFile, rows_holding
+from chroma_plugin.toolkit.vectors import RowNumbers
+
+Text = str | None
+
+
+class Kind(IntEnum):
+    """What a text is: the columns, in the order in which they stand in a file."""
+
+    ID = 0
+    DOCUMENT = 1
+    METADATA = 2
+    URI = 3
+
+
+class Texts:
+    """Appended by one writer, read by any number. A text is written once and never changed."""
+
+    def __init__(self, file: TextFile | None = None) -> None:
+        self.file: Final = file
+        self.first: Final = 0 if file is None else len(file)
+        """The first row that stands in memory."""
+        self.late: Final[tuple[list[Text], ...]] = tuple([] for _ in Kind)
+        """The rows from there on, a list for each column."""
+
+    def __len__(self) -> int:
+        return self.first + len(self.late[Kind.ID])
+
+    def extend(self, columns: Sequence[Sequence[Text]]) -> None:
+        """Append rows; ids come last, since their number is that of the rows."""
+        for kind in reversed(Kind):
+            self.late[kind].extend(columns[kind])
+
+    def take(self, rows: RowNumbers, kinds: Sequence[Kind]) -> list[list[Text]]:
+        """For each kind the texts of those rows."""
+        if self.file is None:
+            numbers = rows.tolist()
+            return [[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)]
+        early = rows < self.first
+        if early.all():
+            return [_decoded(column) for column in self.file.take(rows, kinds)]
+        return self._taken_from_both(self.file, rows, early.tolist(), kinds)
+
+    def _taken_from_both(
+        self, file: TextFile, rows: RowNumbers, early: Sequence[bool], kinds: Sequence[Kind]
+    ) -> list[list[Text]]:
+        old = [iter(_decoded(column)) for column in file.take(rows[np.array(early)], kinds)]
+        late, first = [self.late[kind] for kind in kinds], self.first
+        where = list(zip(rows.tolist(), early, strict=True))
+        return [
+            [next(before) if is_early else column[row - first] for row, is_early in where]
+            for before, column in zip(old, late, strict=True)
+        ]
+
+    def column(self, kind: Kind) -> TextColumn:
+        return TextColumn(self, kind)
+
+    def holding(self, text: str, kind: Kind, length: int) -> RowNumbers:
+        """The rows below `length` whose text of that kind holds this one."""
+        early = self.file.holding(text.encode("utf-8", "surrogatepass"), kind) if self.file is not None else []
+        late = _holding(self.late[kind][: max(length - self.first, 0)], text)
+        return np.array([*(row for row in early if row < length), *(self.first + row for row in late)], dtype=np.intp)
+
+
+class TextColumn(Sequence[Text]):
+    """One kind of the texts, as a sequence."""
+
+    def __init__(self, texts: Texts, kind: Kind) -> None:
+        self._texts, self._kind = texts, kind
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, rows: int) -> Text: ...
+    @overload
+    def __getitem__(self, rows: slice) -> list[Text]: ...
+    def __getitem__(self, rows: int | slice) -> Text | list[Text]:
+        if isinstance(rows, slice):
+            return self._texts.take(np.arange(*rows.indices(len(self))), (self._kind,))[0]
+        if rows >= self._texts.first:
+            return self._texts.late[self._kind][rows - self._texts.first]
+        return self._texts.take(np.array([rows]), (self._kind,))[0][0]
+
+
+def _decoded(texts: Sequence[bytes | None]) -> list[Text]:
+    return [None if text is None else text.decode("utf-8", "surrogatepass") for text in texts]
+
+
+def _holding(texts: Sequence[Text], text: str) -> list[int]:
+    if not text:
+        return [row for row, own in enumerate(texts) if own is not None]
+    ends = list(accumulate(0 if own is None else len(own) for own in texts))
+    return rows_holding("".join([own or "" for own in texts]), text, [0, *ends[:-1]], ends)
