@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from chroma_plugin.errors import ChromaError, StorageError
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
+from chroma_plugin_duckdb import snapshot
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
-from chroma_plugin_duckdb.file import NAME, File
+from chroma_plugin_duckdb.file import NAME, File, Hold
 from chroma_plugin_duckdb.legacy import adopt
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.records import DuckDBRecords
+from chroma_plugin_duckdb.snapshot import Snapshot
 
 logger = logging.getLogger("chroma_plugin")
 
@@ -33,17 +37,28 @@ class DuckDBBackend(LocalBackend):
     def __init__(self, options: DuckDBOptions) -> None:
         self._directory = _directory(options)
         path = self._directory / NAME
-        adopt(self._directory, path, read_only=options.read_only)
-        self._file = File(path, read_only=options.read_only)
+        self._marks: dict[UUID, str] = {}
+        hold, saved = _resumable(path) if not options.read_only else (None, None)
+        if saved is None:
+            adopt(self._directory, path, read_only=options.read_only)
+        self._file = File(path, read_only=options.read_only, hold=hold)
         self._journal = DuckDBCatalog(self._file)
         super().__init__(self._journal)
-        self._journal.load_into(self._catalog)
+        if saved is None:
+            self._journal.load_into(self._catalog)
+        else:
+            self._journal.resume(self._catalog, saved)
+            self._marks = saved.marks
         if not options.read_only:
             self._remove_orphans()
 
     def journal(self, info: CollectionInfo) -> DuckDBRecords:
         return DuckDBRecords(
-            self._file, self._journal.number(info), self._vector_directory(info), self._graph_directory(info)
+            self._file,
+            self._journal.number(info),
+            self._vector_directory(info),
+            self._graph_directory(info),
+            self._marks.get(info.id),
         )
 
     def _vector_directory(self, info: CollectionInfo) -> Path:
@@ -60,12 +75,10 @@ class DuckDBBackend(LocalBackend):
         self._file.rewrite()
 
     def stats(self) -> dict[str, Any]:
-        import duckdb
-
         return {
             "path": str(self._file.path),
             "read_only": self._file.read_only,
-            "duckdb": duckdb.__version__,
+            "duckdb": version("duckdb"),
             "file_bytes": self._file.path.stat().st_size,
             "bytes_on_disk": sum(path.stat().st_size for path in self._directory.rglob("*") if path.is_file()),
         }
@@ -75,19 +88,33 @@ class DuckDBBackend(LocalBackend):
         try:
             if not self._file.read_only:
                 self._finish_stores()
+            if self._file.touched and not self._file.read_only:
                 self._file.checkpoint()
                 if self._journal.dead_bytes() > max(_WORTH_COMPACTING, self._file.path.stat().st_size // 2):
                     self._file.rewrite()
         finally:
+            changed = self._file.touched and not self._file.read_only
             self._file.close()
+        if changed and self._marks:
+            self._save_snapshot()
 
     def _finish_stores(self) -> None:
-        for store in self._stores.values():
+        for id, store in self._stores.items():
             try:
-                store.finish()
+                mark = store.finish()
             except (ChromaError, OSError):
                 # Nothing is lost by it: the DuckDB file holds what could not be moved.
                 logger.exception("Vectors could not be moved into their file; it will be tried again later.")
+                mark = None
+            self._marks.pop(id, None)
+            if mark is not None:
+                self._marks[id] = mark
+
+    def _save_snapshot(self) -> None:
+        try:
+            snapshot.save(self._journal.snapshot(self._catalog, self._marks), self._file.path)
+        except OSError:
+            logger.exception("The next opening will take longer: what makes it quick could not be written.")
 
     def _remove_orphans(self) -> None:
         """What a process left that ended between dropping a collection and deleting its files."""
@@ -101,8 +128,21 @@ class DuckDBBackend(LocalBackend):
         gone = list(gone)
         super()._forget(gone)
         for info in gone:
+            self._marks.pop(info.id, None)
             for directory in (self._vector_directory(info), self._graph_directory(info)):
                 shutil.rmtree(directory, ignore_errors=True)
+
+
+def _resumable(path: Path) -> tuple[Hold | None, Snapshot | None]:
+    """The file kept from others, and what was saved of it, if it has not changed since and that is worth while."""
+    hold = Hold.take(path)
+    if hold is None:
+        return None, None
+    saved = snapshot.load(path, hold.descriptor)
+    if saved is None or not saved.marks:
+        hold.release()
+        return None, None
+    return hold, saved
 
 
 def _directory(options: DuckDBOptions) -> Path:

@@ -11,6 +11,7 @@ from chroma_plugin.toolkit.catalog import Catalog
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo, Metadata
 from chroma_plugin_duckdb import schema
 from chroma_plugin_duckdb.file import Cursor, File
+from chroma_plugin_duckdb.snapshot import Snapshot
 
 
 class DuckDBCatalog:
@@ -20,6 +21,22 @@ class DuckDBCatalog:
         self._file = file
         self._number_of: dict[UUID, int] = {}
         self._last_number = 0
+
+    def resume(self, catalog: Catalog, snapshot: Snapshot) -> None:
+        """Take over what was saved, without looking into the file."""
+        self._number_of = {info.id: number for number, info in snapshot.collections}
+        self._last_number = max(self._number_of.values(), default=0)
+        catalog.load(snapshot.tenants, snapshot.databases, [info for _, info in snapshot.collections])
+
+    def snapshot(self, catalog: Catalog, marks: dict[UUID, str]) -> Snapshot:
+        """What `resume` takes."""
+        tenants = catalog.tenants()
+        return Snapshot(
+            tenants=tenants,
+            databases=[(tenant, name) for tenant in tenants for name in catalog.databases(tenant)],
+            collections=[(self._number_of[info.id], info) for info in catalog.every_collection()],
+            marks=marks,
+        )
 
     def load_into(self, catalog: Catalog) -> None:
         with self._file.reading() as cursor:

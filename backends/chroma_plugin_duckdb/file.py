@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import numpy as np
 
 from chroma_plugin.errors import (
@@ -21,6 +21,9 @@ from chroma_plugin.errors import (
     StorageError,
 )
 from chroma_plugin_duckdb import schema
+
+if TYPE_CHECKING:
+    import duckdb
 
 NAME: Final = "chroma.duckdb"
 """What the file is called in its directory."""
@@ -38,13 +41,25 @@ _SAFE: Final = {
 
 
 class File:
-    """One open DuckDB file. One transaction at a time; reads of arrays never come here."""
+    """One DuckDB file. One transaction at a time; reads of arrays never come here.
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
+    With a `Hold` on it, it is opened when it is first needed; else at once.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool, hold: Hold | None = None) -> None:
         self.path: Final = path
         self.read_only: Final = read_only
         self._lock = threading.RLock()
-        self._connection: duckdb.DuckDBPyConnection | None = self._open()
+        self._hold = hold
+        self._closed = False
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        if hold is None:
+            self._connection = self._open()
+
+    @property
+    def touched(self) -> bool:
+        """Whether it was opened: else nothing in it has changed."""
+        return self._connection is not None
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self.read_only and not self.path.exists():
@@ -78,6 +93,8 @@ class File:
                 raise
 
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
+        import duckdb
+
         try:
             connection.execute("ROLLBACK")
         except duckdb.Error:
@@ -85,6 +102,8 @@ class File:
             self._reopen_if_invalid(connection)
 
     def _reopen_if_invalid(self, connection: duckdb.DuckDBPyConnection) -> None:
+        import duckdb
+
         try:
             connection.execute("SELECT 1")
         except duckdb.Error:
@@ -100,8 +119,10 @@ class File:
 
     def checkpoint(self) -> None:
         """Move what is in the log into the file."""
-        with self._lock, _translated(self.path):
-            if not self.read_only:
+        with self._lock:
+            if self.read_only or not (self.touched or self._closed):
+                return
+            with _translated(self.path):
                 self._usable().execute("CHECKPOINT")
 
     def rewrite(self) -> None:
@@ -124,11 +145,16 @@ class File:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+            if self._hold is not None:
+                self._hold.release()
 
     def _usable(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None and self._hold is not None and not self._closed:
+            self._connection = self._open()
         if self._connection is None:
             raise ClosedError(f"{self.path} is closed.")
         return self._connection
@@ -160,7 +186,41 @@ class Cursor:
             return self._connection.execute(statement, parameters).fetchnumpy()
 
 
+class Hold:
+    """The lock that DuckDB takes on its file, taken without DuckDB: no other process opens the file meanwhile.
+
+    It belongs to the process, and is lost when the process closes any descriptor of the file. So this one is kept until
+    DuckDB, which opens the file under it, has closed its own.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor: Final = descriptor
+
+    @classmethod
+    def take(cls, path: Path) -> Hold | None:
+        """None where that can't be done, or another process has the file: DuckDB says then who it is."""
+        try:
+            import fcntl
+        except ImportError:  # not a POSIX system
+            return None
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except OSError:
+            return None
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return cls(descriptor)
+
+    def release(self) -> None:
+        os.close(self.descriptor)
+
+
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
     with _translated(path):
         return duckdb.connect(path, read_only=read_only, config=dict(_SAFE))
 
@@ -190,6 +250,8 @@ _PID: Final = re.compile(r"\(PID (\d+)\)")
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
     """DuckDB's errors as ours, most specific first."""
+    import duckdb
+
     try:
         yield
     except duckdb.Error as error:

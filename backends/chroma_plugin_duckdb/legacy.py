@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from chroma_plugin.errors import StorageError
-from chroma_plugin.parquet.legacy import is_legacy_directory, read_legacy
 from chroma_plugin.toolkit.table import Rows, as_json
 from chroma_plugin.types import CollectionInfo, Records
 from chroma_plugin_duckdb import schema
@@ -26,7 +25,11 @@ logger = logging.getLogger("chroma_plugin")
 
 def adopt(directory: Path, path: Path, *, read_only: bool) -> None:
     """Make the file at `path` from the Parquet files in `directory`, whole or not at all, unless it is there."""
-    if path.exists() or not directory.is_dir() or not is_legacy_directory(directory):
+    if path.exists() or not directory.is_dir():
+        return
+    from chroma_plugin.parquet.legacy import is_legacy_directory
+
+    if not is_legacy_directory(directory):
         return
     if read_only:
         raise StorageError(f"{directory} was written by Chroma 0.3.x: open it once without read_only to take it over.")
@@ -48,6 +51,8 @@ def adopt(directory: Path, path: Path, *, read_only: bool) -> None:
 
 
 def _copy(directory: Path, file: File) -> int:
+    from chroma_plugin.parquet.legacy import read_legacy
+
     catalog = DuckDBCatalog(file)
     total = 0
     for info, batches in read_legacy(directory):

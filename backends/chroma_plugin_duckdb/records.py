@@ -28,8 +28,11 @@ _FEW: Final = 4
 class DuckDBRecords:
     """A `chroma_plugin.toolkit.journal.Journal`: one transaction per change."""
 
-    def __init__(self, file: File, number: int, vector_directory: Path, graph_directory: Path) -> None:
+    def __init__(
+        self, file: File, number: int, vector_directory: Path, graph_directory: Path, mark: str | None = None
+    ) -> None:
         self._file = file
+        self._mark = mark
         self._table = records_table(number)
         self._vector_directory = vector_directory
         self._graph_directory = graph_directory
@@ -73,7 +76,11 @@ class DuckDBRecords:
             raise CorruptionError(f"Table {self._table} of {self._file.path} holds an embedding of the wrong length.")
         return np.frombuffer(joined, dtype="<f4").astype(np.float32, copy=False).reshape(len(blobs), -1)
 
+    def mark(self) -> str | None:
+        return self._mark
+
     def settle(self, last: int) -> None:
+        self._mark = None
         with self._file.transaction() as cursor:
             cursor.execute(
                 f"UPDATE {self._table} SET embedding = NULL WHERE stamp <= ? AND embedding IS NOT NULL", [last]
@@ -81,6 +88,7 @@ class DuckDBRecords:
         self._file.checkpoint()  # or the log, and DuckDB's picture of it in memory, would hold them still
 
     def write(self, removed: Numbers, added: Rows) -> None:
+        self._mark = None
         with self._file.transaction() as cursor:
             self._remove(cursor, removed)
             if len(added) <= _FEW:
@@ -101,6 +109,7 @@ class DuckDBRecords:
             )
 
     def remove(self, places: Numbers) -> None:
+        self._mark = None
         with self._file.transaction() as cursor:
             self._remove(cursor, places)
 
@@ -115,6 +124,7 @@ class DuckDBRecords:
         arrays = {name: _texts(values) for name, values in columns.items() if values is not None}
         if not arrays:
             return
+        self._mark = None
         changes = ", ".join(f"{name} = given.{name}" for name in arrays)
         with self._file.transaction() as cursor:
             cursor.execute_with(

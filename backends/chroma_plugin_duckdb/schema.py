@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
-
-import duckdb
+from typing import TYPE_CHECKING, Final
 
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 from chroma_plugin.version import __version__
+
+if TYPE_CHECKING:
+    import duckdb
 
 FORMAT: Final = 1
 
@@ -88,6 +89,8 @@ def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
     """Write all live rows into a new file; records in the order they stand."""
+    import duckdb
+
     with duckdb.connect(target) as other:
         for name, statement in _CATALOG.items():
             other.execute(statement)

@@ -91,6 +91,11 @@ class Catalog:
             self._check_database(tenant, database)
             return [info for info in self._collections.values() if (info.tenant, info.database) == (tenant, database)]
 
+    def every_collection(self) -> list[CollectionInfo]:
+        """Of all tenants, in the order of creation."""
+        with self._lock:
+            return list(self._collections.values())
+
     def find(self, name: str, tenant: str, database: str) -> CollectionInfo | None:
         with self._lock:
             self._check_database(tenant, database)

@@ -47,6 +47,11 @@ class Journal(Protocol):
     def vector_directory(self) -> Path | None:
         """Where a file of vectors may be kept; None when this keeps them itself."""
 
+    def mark(self) -> str | None:
+        """That of the table which was saved when this was last changed, see `saved_table`; None when it is not known,
+        or something has changed since.
+        """
+
     def graph_directory(self) -> Path | None:
         """Where index files may be kept between two openings; None for nowhere."""
 
@@ -76,6 +81,9 @@ class NoJournal:
         pass
 
     def vector_directory(self) -> Path | None:
+        return None
+
+    def mark(self) -> str | None:
         return None
 
     def graph_directory(self) -> Path | None:

@@ -240,12 +240,12 @@ class LocalStore(CollectionStore):
     def stats(self) -> dict[str, Any]:
         return self._upkeep.stats()
 
-    def finish(self) -> None:
-        """Before the journal is closed, after the last write: what it holds of vectors goes where they are quickly
-        read, if it is much.
+    def finish(self) -> str | None:
+        """Before the journal is closed, after the last write: what is much goes where it is quickly read. Returns the
+        mark of the table that was saved, None when none was.
         """
         self._upkeep.settle_now()
-        settling.finish(self.view)
+        return settling.finish(self, self._journal)
 
     def retire(self) -> None:
         """The collection is gone: stop working for it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from chroma_plugin.toolkit import vector_file
+from chroma_plugin.toolkit import saved_table, vector_file
 from chroma_plugin.toolkit.journal import Journal
 from chroma_plugin.toolkit.table import Rows, Table, View
 from chroma_plugin.toolkit.texts import Kind
@@ -32,10 +32,26 @@ def restored(journal: Journal, dimension: int | None) -> Table:
     """The table of all that the journal and the file beside it hold. Without a dimension it is that of what is found:
     the process may have ended before the first write was noted.
     """
+    saved = _saved(journal, dimension)
+    if saved is not None:
+        return saved
     table = _of_settled(journal, dimension)
     for rows in journal.load(settled=False):
         table.prepare(rows)
         table.append(rows)
+    return table
+
+
+def _saved(journal: Journal, dimension: int | None) -> Table | None:
+    """The table as it was when the store was closed, if nothing has changed since."""
+    mark, directory = journal.mark(), journal.vector_directory()
+    path = vector_file.latest(directory) if mark is not None and directory is not None and possible(journal) else None
+    if mark is None or path is None:
+        return None
+    file = VectorFile.open(path, dimension)
+    table = saved_table.load(file, mark)
+    if table is not None:
+        file.remove_others()
     return table
 
 
@@ -102,15 +118,27 @@ def _new_file(directory: Path, dimension: int) -> Iterator[VectorFile]:
 
 
 def checks(view: View) -> Iterator[None]:
-    """Look for damage in the settled vectors, a piece at a time. What is found is an error for whoever reads there."""
-    vectors = view.table.vectors
-    return vectors.check() if isinstance(vectors, VectorFile) else iter(())
+    """Look for damage in the files of a table, a piece at a time. What is found is an error for whoever reads there."""
+    vectors, texts = view.table.vectors, view.table.texts.file
+    if texts is not None:
+        yield from texts.blocks.look_at_all()
+    if isinstance(vectors, VectorFile):
+        yield from vectors.check()
 
 
-def finish(view: View) -> None:
-    """Nothing is written any more: give back the room that was made for it."""
-    if isinstance(view.table.vectors, VectorFile):
-        view.table.vectors.trim()
+def finish(store: LocalStore, journal: Journal) -> str | None:
+    """Nothing is written any more: give back the room that was made for it, and save the table. Returns its mark; None
+    for a collection that the journal opens quickly enough.
+    """
+    vectors, mark = store.view.table.vectors, journal.mark()
+    if not isinstance(vectors, VectorFile):
+        return None
+    if mark is not None and store.view.table.texts.file is not None:
+        return mark  # it was opened as it was saved, and is what it was
+    if vectors.settled < store.view.length:
+        settle(store, journal)
+    vectors.trim()
+    return saved_table.save(store.view)
 
 
 def _copy(table: Table, first: int, last: int, file: VectorFile) -> None:
