@@ -15,6 +15,8 @@ What you promise
   read it, nothing was written.
 - You copy what you are given: the caller may change his arrays afterwards.
 - A `scan` that is half read holds no lock, and can be read on after a write.
+- Metadata that a read gives out is a dict made for it, with all lists and dicts inside, and stands there once: it
+  reaches the user, who may change it, without another copy (`chroma_plugin.types.copied` makes one).
 - Reads give what was written, exactly: every metadata value with its type, every float32 bit for bit.
 - Errors are of `chroma_plugin.errors`.
 """

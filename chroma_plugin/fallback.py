@@ -6,6 +6,7 @@ Each function is written on `put`, `delete` and `scan` alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from chroma_plugin import distances, waiting
 from chroma_plugin.filters.ast import Expr
-from chroma_plugin.types import NO_FIELDS, Field, Hits, Ranked, Records, Scan, Search, TextSearch, concatenate
+from chroma_plugin.types import NO_FIELDS, Field, Hits, Ranked, Records, Scan, Search, TextSearch, concatenate, copied
 
 if TYPE_CHECKING:
     from chroma_plugin.backend import CollectionStore
@@ -106,7 +107,14 @@ def _with_documents(store: CollectionStore, request: TextSearch) -> Iterator[tup
 def _ranked(records: Records, scores: npt.NDArray[np.float64], most: int) -> Ranked:
     rows = np.flatnonzero(scores)
     best = rows[np.argsort(-scores[rows], kind="stable")[:most]]
-    return Ranked(records.take(best.tolist()), scores[best])
+    return Ranked(_of_its_own(records.take(best.tolist())), scores[best])
+
+
+def _of_its_own(records: Records) -> Records:
+    """The same records; their metadata is not that of another query's hits."""
+    if records.metadatas is None:
+        return records
+    return replace(records, metadatas=[None if each is None else copied(each) for each in records.metadatas])
 
 
 def _in_order_of_insertion(
@@ -139,4 +147,4 @@ class _Nearest:
 
     def hits(self) -> Hits:
         records = concatenate([record for _, _, record in self._kept]).only(self._request.fields)
-        return Hits(records, np.array([distance for distance, _, _ in self._kept], dtype=np.float32))
+        return Hits(_of_its_own(records), np.array([distance for distance, _, _ in self._kept], dtype=np.float32))

@@ -100,6 +100,17 @@ class Records:
         )
 
 
+def copied(metadata: Metadata) -> dict[str, Any]:
+    """A copy that shares nothing that can be changed."""
+    return {key: _copied_value(value) if type(value) in (list, dict) else value for key, value in metadata.items()}
+
+
+def _copied_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copied_value(item) for item in value]
+    return copied(value) if isinstance(value, Mapping) else value
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One key to sort by. Records without the field come last either way; equal ones keep the order of insertion."""

@@ -14,12 +14,12 @@ from chroma_plugin.api import notices
 from chroma_plugin.api.info import Info
 from chroma_plugin.errors import UnsupportedError
 from chroma_plugin.operations.handle import Handle
-from chroma_plugin.operations.results import AddReport, copied
+from chroma_plugin.operations.results import AddReport
 from chroma_plugin.requests import configuration as configurations
 from chroma_plugin.requests.metadata import collection_metadata
 from chroma_plugin.requests.names import collection_name
 from chroma_plugin.requests.reads import QueryRequest
-from chroma_plugin.types import CollectionInfo
+from chroma_plugin.types import CollectionInfo, copied
 
 
 class CollectionBase:

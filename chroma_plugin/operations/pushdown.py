@@ -46,7 +46,7 @@ def scan(store: CollectionStore, request: Scan) -> Iterator[Records]:
     parts = split(store, request.where)
     sorts = bool(request.order) and (request.ids is not None or not store.orders)
     if parts.checked is None and not sorts:
-        return store.scan(replace(request, where=parts.pushed))
+        return store.scan(request)
     return _finished(store, request, parts, sorts)
 
 
@@ -74,12 +74,11 @@ def delete_where(store: CollectionStore, where: Expr) -> int:
 def search(store: CollectionStore, request: Search) -> list[Hits]:
     """The k nearest that match: never fewer while k records match."""
     parts = split(store, request.where)
-    pushed = replace(request, where=parts.pushed)
     if parts.checked is None:
-        return store.search(pushed)
+        return store.search(request)
     from chroma_plugin.filters import batch_filter
 
-    return fallback.search(store, pushed, keep=batch_filter(parts.checked))
+    return fallback.search(store, replace(request, where=parts.pushed), keep=batch_filter(parts.checked))
 
 
 def explain(store: CollectionStore, request: Search) -> dict[str, Any]:

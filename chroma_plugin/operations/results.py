@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 import numpy as np
 
 from chroma_plugin.requests.include import Included
 from chroma_plugin.requests.many import examples
-from chroma_plugin.types import Hits, Matrix, Metadata, Ranked, Records
+from chroma_plugin.types import Hits, Matrix, Ranked, Records
 
 _T = TypeVar("_T")
 DataLoader = Callable[[Sequence[str | None]], Sequence[Any]]
@@ -97,7 +97,7 @@ def get_result(records: Records, include: Sequence[Included], loader: DataLoader
         "documents": _column(records.documents) if "documents" in include else None,
         "uris": _column(records.uris, len(records)) if "uris" in include else None,
         "data": _data(records, loader) if "data" in include else None,
-        "metadatas": _metadatas(records.metadatas) if "metadatas" in include else None,
+        "metadatas": _metadatas(records) if "metadatas" in include else None,
         "included": list(include),
     }
 
@@ -125,7 +125,7 @@ def _found(found: Sequence[Records], include: Sequence[Included], loader: DataLo
         "documents": [_column(records.documents) for records in found] if "documents" in include else None,
         "uris": [_column(records.uris, len(records)) for records in found] if "uris" in include else None,
         "data": [_data(records, loader) for records in found] if "data" in include else None,
-        "metadatas": [_metadatas(records.metadatas) for records in found] if "metadatas" in include else None,
+        "metadatas": [_metadatas(records) for records in found] if "metadatas" in include else None,
         "distances": None,
         "included": list(include),
     }
@@ -148,6 +148,11 @@ def _column(values: Sequence[_T | None] | None, count: int = 0) -> list[_T | Non
     return [None] * count if values is None else list(values)
 
 
+def _metadatas(records: Records) -> list[dict[str, Any] | None]:
+    """As they are: a store makes the dicts anew for each read (`chroma_plugin.backend`)."""
+    return cast("list[dict[str, Any] | None]", _column(records.metadatas))
+
+
 def _data(records: Records, loader: DataLoader | None) -> list[Any]:
     uris = _column(records.uris, len(records))
     present = [row for row, uri in enumerate(uris) if uri is not None]
@@ -156,21 +161,6 @@ def _data(records: Records, loader: DataLoader | None) -> list[Any]:
         for row, loaded in zip(present, loader([uris[row] for row in present]), strict=True):
             data[row] = loaded
     return data
-
-
-def _metadatas(values: Sequence[Metadata | None] | None) -> list[dict[str, Any] | None]:
-    return [None if value is None else copied(value) for value in values or ()]
-
-
-def copied(metadata: Metadata) -> dict[str, Any]:
-    """A copy that shares nothing that can be changed."""
-    return {key: _copied_value(value) if type(value) in (list, dict) else value for key, value in metadata.items()}
-
-
-def _copied_value(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_copied_value(item) for item in value]
-    return copied(value) if isinstance(value, Mapping) else value
 
 
 def _report(report: AddReport | UpdateReport | UpsertReport) -> str:

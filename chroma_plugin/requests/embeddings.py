@@ -83,6 +83,8 @@ def _refuse_booleans(value: Sequence[Any], array: npt.NDArray[Any], what: str) -
     been a bool.
     """
     suspicious = (array == 0) | (array == 1)
+    if not suspicious.any():
+        return
     if array.ndim == 2:
         # A look at a row's types is much quicker than one at each number of it.
         rows = np.flatnonzero(suspicious.any(axis=1)).tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Expr
@@ -95,17 +95,12 @@ def query(
     )
 
 
+_WAYS_TO_ASK: Final = ("query_embeddings", "query_texts", "query_images", "query_uris")
+
+
 def _questions(embeddings: Any, texts: Any, images: Any, uris: Any) -> Questions:
-    given = {
-        name: value
-        for name, value in (
-            ("query_embeddings", embeddings),
-            ("query_texts", texts),
-            ("query_images", images),
-            ("query_uris", uris),
-        )
-        if value is not None
-    }
+    values = (embeddings, texts, images, uris)
+    given = [name for name, value in zip(_WAYS_TO_ASK, values, strict=True) if value is not None]
     if len(given) != 1:
         seen = " and ".join(given) if given else "none of them"
         raise InvalidArgumentError(

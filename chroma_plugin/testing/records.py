@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ from chroma_plugin.testing.data import (
     records,
     vectors,
 )
-from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Metric, Records, Scan
+from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Metric, Records, Scan, Search
 
 
 class RoundTrips(Bench):
@@ -219,6 +221,28 @@ class Writes(Bench):
         found = read(store)
         assert found.embeddings is not None
         assert [row.tobytes() for row in found.embeddings] == expected, "Embeddings changed with the caller's array."
+
+    def test_the_reader_may_change_metadata(self, store: CollectionStore) -> None:
+        """What `scan` and `search` give out is neither what the store keeps nor what another query's hit holds.
+
+        Troubleshooting: metadata that you keep as dicts is copied for each read, with `chroma_plugin.types.copied`.
+        """
+        written = {"key": 1, "list": [1, 2], "deep": {"er": [1]}}
+        store.put(records(["a"], metadatas=[written]))
+        queries = vectors(2)
+        answers = [
+            *store.scan(Scan()),
+            *(hits.records for hits in store.search(Search(queries, 1, Metric.L2, fields=FIELDS))),
+        ]
+        for answer in answers:
+            found: Any = answer.metadatas and answer.metadatas[0]
+            assert found == {"key": 1, "list": [1, 2], "deep": {"er": [1]}}, (
+                "Metadata changed with what was read before."
+            )
+            found["key"], found["new"] = 2, 3
+            found["list"].append(3)
+            found["deep"]["er"].append(2)
+        assert read(store).metadatas == [{"key": 1, "list": [1, 2], "deep": {"er": [1]}}]
 
     def test_optimize_changes_nothing(self, store: CollectionStore) -> None:
         """It may be called at any time, and what is read stays the same."""

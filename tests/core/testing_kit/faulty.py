@@ -107,6 +107,11 @@ class KeepsTheCallersArray(PlainStore):
         }
 
 
+class GivesOutWhatItHolds(PlainStore):
+    def shape(self, ids: Sequence[str], rows: dict[str, Row]) -> Records:
+        return replace(super().shape(ids, rows), metadatas=[rows[id].metadata for id in ids])
+
+
 class ForgetsUris(PlainStore):
     def put(self, records: Records) -> None:
         super().put(replace(records, uris=None))
@@ -573,6 +578,7 @@ FAULTS: tuple[type[Kit], ...] = (
     faulty("test_a_scan_that_is_not_read_to_its_end", store=ReadsWhileItIsWritten),
     faulty("test_readers_beside_a_writer", store=WritesInTwoSteps),
     faulty("test_the_caller_may_change_his_arrays", store=KeepsTheCallersArray),
+    faulty("test_the_reader_may_change_metadata", store=GivesOutWhatItHolds),
     faulty("test_every_node", "test_every_filter", store=MissingIsNotUnequal),
     faulty("test_every_node", store=NotSkipsMissing),
     faulty("test_every_node", store=OneIsTrue),

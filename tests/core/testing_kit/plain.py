@@ -12,7 +12,7 @@ import numpy as np
 from chroma_plugin.backend import Backend, CollectionStore, Pushdown
 from chroma_plugin.errors import NotFoundError, UniqueConstraintError
 from chroma_plugin.filters import Expr, keep
-from chroma_plugin.types import CollectionInfo, Matrix, Records, Scan
+from chroma_plugin.types import CollectionInfo, Matrix, Records, Scan, copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class PlainStore(CollectionStore):
             ids=ids,
             embeddings=np.array([row.embedding for row in picked], dtype=np.float32),
             documents=[row.document for row in picked],
-            metadatas=[row.metadata for row in picked],
+            metadatas=[row.metadata and copied(row.metadata) for row in picked],
             uris=[row.uri for row in picked],
         )
 
