@@ -23,7 +23,6 @@ from engines.protocol import Engine
 from workload import Folder, K
 
 Answer = dict[str, Any]
-WORD, PATTERN = "iterator", r"itera(tor|ble)s? (of|over)"
 MANY = 1_000
 """Records of a write."""
 
@@ -99,9 +98,10 @@ class Process:
         where = self.folder.plan["filters"][filter]
         return self._each_query(lambda query, k: self.engine.query_where(query, k, where), limit, seconds)
 
-    def query_contains(self, filter: str | None, limit: int, seconds: float) -> Answer:
-        where = self.folder.plan["filters"].get(filter)
-        return self._each_query(lambda query, k: self.engine.query_contains(query, k, WORD, where), limit, seconds)
+    def query_contains(self, word: str, filter: str | None, limit: int, seconds: float) -> Answer:
+        plan = self.folder.plan
+        text, where = plan["words"][word], plan["filters"].get(filter)
+        return self._each_query(lambda query, k: self.engine.query_contains(query, k, text, where), limit, seconds)
 
     def _each_query(self, search: Callable[[Any, int], list[int]], limit: int, seconds: float) -> Answer:
         """As many queries as fit into the seconds, but a few at least; one before the clock starts."""
@@ -162,13 +162,15 @@ class Process:
         where = self.folder.plan["filters"][filter]
         return _repeated(lambda _: self.engine.count_where(where), 50, seconds)
 
-    def contains(self, filter: str | None, seconds: float) -> Answer:
-        where = self.folder.plan["filters"].get(filter)
-        return _repeated(lambda _: self.engine.contains(WORD, where), 20, seconds)
+    def contains(self, word: str, filter: str | None, seconds: float) -> Answer:
+        plan = self.folder.plan
+        text, where = plan["words"][word], plan["filters"].get(filter)
+        return _repeated(lambda _: self.engine.contains(text, where), 20, seconds)
 
-    def regex(self, filter: str | None, seconds: float) -> Answer:
-        where = self.folder.plan["filters"].get(filter)
-        return _repeated(lambda _: self.engine.regex(PATTERN, where), 20, seconds)
+    def regex(self, pattern: str, filter: str | None, seconds: float) -> Answer:
+        plan = self.folder.plan
+        expression, where = plan["patterns"][pattern], plan["filters"].get(filter)
+        return _repeated(lambda _: self.engine.regex(expression, where), 20, seconds)
 
     # -- writes --------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """The local engines and their peers side by side, in one run.
 
     python benchmarks/local.py --cache DIRECTORY [--engines duckdb chromadb ...] [--python NAME=PATH/bin/python ...]
-        [--json FILE] [--plots DIRECTORY] [--records 50000] [--rounds 3] [--growth 10000 50000 200000 1000000] [--quick]
+        [--steps bulk opening sweep reads writes churn] [--json FILE] [--plots DIRECTORY] [--records 50000]
+        [--rounds 3] [--growth 10000 50000 200000 1000000] [--quick]
+    python benchmarks/local.py --join A.json B.json [--json FILE] [--plots DIRECTORY]
 
 Every engine runs in a process of its own, with the Python named for it (`*=PATH` names it for all but ours); those
 whose packages are missing are left out and named. `requirements-peers.txt` has the packages. Rounds are interleaved;
@@ -12,6 +14,10 @@ clock starts. What an engine does in the background goes on while single adds ar
 
 The records are docstrings of this machine, embedded with the default function (see `corpus.py`). `--quick` takes 2,000
 of the standard library with hashed words as vectors, and asks a little of each: to see that it all works.
+
+A long run may be taken in parts: some steps at a time, of the same engines (`--steps` with nothing behind it leaves
+only the growth), each with a JSON file; `--join` puts them together. Figures are only compared inside one part: of a
+row that two parts measured the later's is kept, whole.
 """
 
 from __future__ import annotations
@@ -35,11 +41,12 @@ import numpy as np
 import workload
 from corpus import Corpus
 from engines import ENGINES, OURS
-from report import figures, growth_table, table
+from report import figures, growth_table, joined, table
 from rows import BULK, GOOD, READS, WRITES, Row, asked
 from workload import Judge
 
 HERE = Path(__file__).parent
+STEPS = ("bulk", "opening", "sweep", "reads", "writes", "churn")
 Answer = dict[str, Any]
 
 
@@ -120,10 +127,28 @@ class Run:
         """Who goes first changes."""
         return self.sides if turn % 2 == 0 else self.sides[::-1]
 
-    def all(self) -> None:
-        for step in (self.bulk, self.opening, self.sweep, self.reads, self.writes, self.churn):
-            print(step.__name__, file=sys.stderr)
-            step()
+    def all(self, steps: Sequence[str]) -> None:
+        """Those steps, and unasked what they stand on: a filled database, and the settings that reach a recall."""
+        if steps and "bulk" not in steps and set(steps) != {"churn"}:
+            for side in self.sides:
+                if side.about["persistent"]:
+                    self._fill(side)
+        if {"reads", "writes"} & set(steps):
+            steps = [*steps, "sweep"]
+        for step in STEPS:
+            if step in steps:
+                print(step, file=sys.stderr)
+                getattr(self, step)()
+        for side in self.sides:
+            side.stop()
+
+    @staticmethod
+    def _fill(side: Side) -> None:
+        """What `bulk` leaves behind, unmeasured."""
+        side.ask("open", place="store")
+        for do in ("ingest", "singles", "settle", "close"):
+            side.ask(do)
+        side.stop()
 
     def bulk(self) -> None:
         """Ends with the database of the last round, closed."""
@@ -302,6 +327,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="where texts and their embeddings are kept; needed unless --quick")
     parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES), metavar="NAME")
     parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH")
+    parser.add_argument("--steps", nargs="*", choices=STEPS, default=list(STEPS), metavar="STEP")
+    parser.add_argument(
+        "--join", nargs="+", type=Path, default=[], metavar="JSON", help="measure nothing: tell of these"
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plots", type=Path)
     parser.add_argument("--records", type=int, default=50_000)
@@ -311,7 +340,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--growth-engines", nargs="+", choices=list(ENGINES), default=["duckdb", "hnswlib"])
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args(given)
-    if not options.quick and options.cache is None:
+    if not options.quick and not options.join and options.cache is None:
         parser.error("--cache DIRECTORY is needed")
     return options
 
@@ -328,16 +357,31 @@ def measure(options: argparse.Namespace, place: Path) -> Answer:
     pythons = dict(each.split("=", 1) for each in options.python)
     sides = _sides(options.engines, pythons, place / "workload", place / "databases")
     limit, seconds = (20, 0.05) if options.quick else (500, options.seconds)
-    Run(sides, judge, rounds, limit, seconds, churns=2 if options.quick else 10).all()
+    Run(sides, judge, rounds, limit, seconds, churns=2 if options.quick else 10).all(options.steps)
     grown = grow(options.growth_engines, pythons, options.growth, corpus, place) if options.growth else []
     shares = {name: float(mask.mean()) for name, mask in judge.masks.items()}
-    return figures(sides, machine() | {"records": count, "shares": shares}, grown)
+    facts = machine() | {"records": count, "shares": shares, "bytes": _bytes(corpus.part(0, count))}
+    return figures(sides, facts, grown)
+
+
+def _bytes(corpus: Corpus) -> dict[str, float]:
+    """What a record has to hold: its vector, its document as UTF-8, its metadata as JSON without blanks."""
+    texts = [len(document.encode()) for document in corpus.documents]
+    metadatas = [len(json.dumps(each, separators=(",", ":"))) for each in corpus.metadatas]
+    return {
+        "vector": float(corpus.vectors[0].nbytes),
+        "document": statistics.mean(texts),
+        "metadata": statistics.mean(metadatas),
+    }
 
 
 def main() -> None:
     options = arguments()
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as place:
-        told = measure(options, Path(place))
+    if options.join:
+        told = joined([json.loads(path.read_text()) for path in options.join])
+    else:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as place:
+            told = measure(options, Path(place))
     print(table(told))
     print(growth_table(told))
     if options.json:

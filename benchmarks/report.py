@@ -1,11 +1,20 @@
-"""The figures of a run as data, and as tables with a verdict on each row."""
+"""The figures of a run as data, and as tables with a verdict on each row.
+
+    python benchmarks/report.py FIGURES.json [...] --into docs/benchmarks.md
+
+puts tables and plots into a page, between its two marks; the plots become files in `img` beside it.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import plots
 from engines import OURS
 from rows import GOOD, ROWS, Row
 
@@ -13,6 +22,13 @@ Figures = dict[str, Any]
 PEER = "chromadb"
 ADD_SPREAD, OVER_BARE = 3.0, 1.5
 """How far p99 of an add may be from p50, and a query from a bare hnswlib call."""
+
+
+OVER_CONTENT, VECTOR_BYTES = 1.25, 2_100
+"""How large a record may be beside its content, and how large without its text."""
+SIZES = ("disk", "rss")
+THREADS, EFFICIENCY = {"2 threads": 2, "8 threads": 8}, 0.8
+"""The share of what the cores allow that counts as scaling."""
 
 
 def figures(sides: Sequence[Any], machine: Mapping[str, Any], grown: Sequence[Any]) -> Figures:
@@ -24,6 +40,27 @@ def figures(sides: Sequence[Any], machine: Mapping[str, Any], grown: Sequence[An
         "sweep": {side.name: side.sweep for side in sides},
         "growth": list(grown),
     }
+
+
+def joined(parts: Sequence[Figures]) -> Figures:
+    """Several parts of one measurement. Of a row that two have, the later's is kept, whole.
+
+    Raises ValueError for parts of different machines or data.
+    """
+    for part in parts[1:]:
+        if part["machine"] != parts[0]["machine"]:
+            raise ValueError(f"These are not parts of one run: {parts[0]['machine']} and {part['machine']}.")
+    whole: Figures = {"machine": parts[0]["machine"], "growth": [point for part in parts for point in part["growth"]]}
+    for name in ("engines", "sweep"):
+        whole[name] = {engine: value for part in parts for engine, value in part[name].items() if value}
+    whole["missing"] = {
+        engine: {key: why for part in parts for key, why in part["missing"].get(engine, {}).items()}
+        for engine in whole["engines"]
+    }
+    for part in parts:
+        whole.setdefault("rows", {}).update({key: cells for key, cells in part["rows"].items() if cells})
+    whole["rows"] = {row.key: whole["rows"].get(row.key, {}) for row in ROWS}
+    return whole
 
 
 def _has(side: Any, row: Row) -> bool:
@@ -53,7 +90,10 @@ def _cell(row: Row, cell: Mapping[str, float] | None) -> str:
     if cell is None:
         return ""
     shown = f"{_number(cell['ms'])} {row.unit}"
-    return f"{shown} ({cell['recall']:.3f})" if "recall" in cell else shown
+    beside = [f"{cell['recall']:.3f}"] if "recall" in cell else []
+    if "p99" in cell and row.key == "query":
+        beside.append(f"p99 {_number(cell['p99'])}")
+    return f"{shown} ({', '.join(beside)})" if beside else shown
 
 
 def _number(value: float) -> str:
@@ -84,10 +124,32 @@ def _judged(told: Figures, row: Row, own: Mapping[str, float], peer: Mapping[str
     if row.key == "add p99":
         spread = own["ms"] / told["rows"]["add p50"][ours(told)]["ms"]
         yield f"{spread:.1f} x p50{_met(spread <= ADD_SPREAD, f'<= {ADD_SPREAD:g}')}"
+    if row.key in THREADS:
+        yield from _scaled(told, row, own)
+    if row.key in SIZES:
+        yield from _beside_content(told, row, own)
     bare = told["rows"][row.key].get("hnswlib")
     if bare is not None and row.key in ("query", "batch"):
         limit = OVER_BARE if row.key == "query" else 1.0
         yield f"{own['ms'] / bare['ms']:.2f} x bare hnswlib{_met(own['ms'] <= limit * bare['ms'], f'<= {limit:g}')}"
+
+
+def _scaled(told: Figures, row: Row, own: Mapping[str, float]) -> Iterator[str]:
+    alone = told["rows"]["1 thread"].get(ours(told) or "")
+    if alone is not None:
+        rate, possible = alone["ms"] / own["ms"], min(THREADS[row.key], told["machine"]["cores"])
+        yield f"{rate:.2f} x one thread{_met(rate >= EFFICIENCY * possible, f'>= {EFFICIENCY * possible:g}')}"
+
+
+def _beside_content(told: Figures, row: Row, own: Mapping[str, float]) -> Iterator[str]:
+    """Beside vectors, documents and metadata; on disk also beside a vector's bound and the text."""
+    held = told["machine"]["bytes"]
+    content = sum(held.values())
+    size = own["ms"] if row.key == "disk" else own["ms"] * 2**20 / told["machine"]["records"]
+    yield f"{size / content:.2f} x content{_met(size <= OVER_CONTENT * content, f'<= {OVER_CONTENT:g}')}"
+    if row.key == "disk":
+        bound = VECTOR_BYTES + held["document"] + held["metadata"]
+        yield _met(size <= bound, f"<= {VECTOR_BYTES:,} B + text = {bound:,.0f} B").strip()
 
 
 def _met(met: bool, target: str) -> str:
@@ -146,3 +208,40 @@ def growth_table(told: Figures) -> str:
         cells = " | ".join(_cell(units[key], point.get(key)) for key in GROWN[1:])
         lines.append(f"| {point['records']:,} | {point['engine']} | {ingest:.1f} | {cells} |")
     return "\n".join(lines)
+
+
+BEGIN, END = "<!-- figures: benchmarks/report.py writes what follows -->", "<!-- end of figures -->"
+
+
+def page(told: Figures, path: Path) -> None:
+    """Put the figures into the page, in place of those that it has. Raises ValueError when it has no marks."""
+    before, begin, rest_of_it = path.read_text().partition(BEGIN)
+    _, end, after = rest_of_it.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path} has no place for figures: it needs a line {BEGIN!r} and, below, a line {END!r}.")
+    images = path.parent / "img"
+    plots.draw(told, images)
+    shown = [f"![{image.stem}](img/{image.name})" for image in sorted(images.glob("*.svg"))]
+    parts = [_machine(told), table(told).strip(), growth_table(told), "\n".join(shown)]
+    body = "\n\n".join(part for part in parts if part)
+    path.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}")
+
+
+def _machine(told: Figures) -> str:
+    facts = told["machine"]
+    return (
+        f"{facts['records']:,} records on {facts['cores']} cores ({facts['processor']}), Python {facts['python']}. "
+        f"In brackets: recall@10."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figures", nargs="+", type=Path, help="JSON files of parts of one run")
+    parser.add_argument("--into", type=Path, required=True, metavar="PAGE")
+    options = parser.parse_args()
+    page(joined([json.loads(path.read_text()) for path in options.figures]), options.into)
+
+
+if __name__ == "__main__":
+    main()

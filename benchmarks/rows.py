@@ -33,6 +33,11 @@ def _where(filter: str) -> Row:
     return Row(f"where {filter}", f"query where {filter}", ask, truth=filter, target=60)
 
 
+def _texts(do: str, wanted: str, label: str, filter: str | None = None) -> Row:
+    ask = {"do": do, "pattern" if do == "regex" else "word": wanted, "filter": filter}
+    return Row(f"{do} {wanted} {filter or ''}".strip(), label, ask, target=5)
+
+
 BULK = (
     Row("ingest", "bulk ingest", target=25, durable=True),
     Row("early", "query while the index is built", truth="all"),
@@ -51,6 +56,7 @@ READS = (
     Row("query 0.995", "query k=10, recall >= 0.995", {"do": "query"}, truth="all", reaching=BETTER),
     Row("exact", "query k=10, exact", {"do": "query_exact"}, truth="all", limit=1.5),
     Row("batch", "1,000 queries in a call, each", {"do": "query_many"}, truth="all", target=8),
+    Row("1 thread", "query from 1 thread, each", {"do": "threads", "count": 1}),
     Row("2 threads", "query from 2 threads, each", {"do": "threads", "count": 2}),
     Row("8 threads", "query from 8 threads, each", {"do": "threads", "count": 8}),
     *(_where(share) for share in ("50 %", "10 %", "1 %", "0.1 %", "10 % clustered", "1 % clustered")),
@@ -59,12 +65,13 @@ READS = (
     Row("get 100", "get 100 ids", {"do": "get", "count": 100}, target=25),
     Row("get where", "get where 10 %, limit 100", {"do": "get_where", "filter": "10 %", "count": 100}, target=50),
     Row("count where", "count where 10 %", {"do": "count_where", "filter": "10 %"}, target=25),
-    Row("contains", "get $contains", {"do": "contains", "filter": None}, target=5),
-    Row("contains where", "get $contains where 1 %", {"do": "contains", "filter": "1 %"}, target=5),
-    Row("regex", "get $regex", {"do": "regex", "filter": None}, target=5),
-    Row("regex where", "get $regex where 1 %", {"do": "regex", "filter": "1 %"}, target=5),
-    Row("query contains", "query $contains", {"do": "query_contains", "filter": None}, target=5),
-    Row("query contains where", "query $contains where 10 %", {"do": "query_contains", "filter": "10 %"}, target=5),
+    *(_texts("contains", word, f"get $contains, {word} word") for word in ("rare", "common")),
+    _texts("contains", "common", "get $contains, common word, where 1 %", "1 %"),
+    *(_texts("regex", word, f"get $regex, {word} word") for word in ("rare", "common")),
+    _texts("regex", "open", "get $regex, no word in it"),
+    _texts("regex", "open", "get $regex, no word in it, where 1 %", "1 %"),
+    *(_texts("query_contains", word, f"query $contains, {word} word") for word in ("rare", "common")),
+    _texts("query_contains", "common", "query $contains, common word, where 10 %", "10 %"),
 )
 WRITES = (
     Row("update metadata", "update metadata of 1,000", {"do": "update_metadata"}, target=15, durable=True),

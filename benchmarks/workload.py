@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,7 +42,7 @@ class Folder:
 
     @cached_property
     def plan(self) -> dict[str, Any]:
-        """``count``, ``singles``, ``churned``, ``filters``, ``word`` and ``pattern``."""
+        """``count``, ``singles``, ``churned``, ``filters``, ``words`` and ``patterns``."""
         told: dict[str, Any] = json.loads((self.path / "plan.json").read_text())
         return told
 
@@ -72,6 +75,22 @@ def _package(metadatas: Sequence[Mapping[str, Any]], share: float) -> str:
     """The package whose part of the records is nearest to that share."""
     names, counts = np.unique([metadata["package"] for metadata in metadatas], return_counts=True)
     return str(names[np.argmin(np.abs(np.log(counts / len(metadatas) / share)))])
+
+
+def words(documents: Sequence[str]) -> dict[str, str]:
+    """A word that stands in one document of a thousand, and one that stands in a tenth of them."""
+    counts = Counter(word for text in documents for word in set(re.findall(r"\b[a-z]{5,12}\b", text)))
+    shares = {"rare": 0.001, "common": 0.1}
+    return {name: _word(counts, share * len(documents)) for name, share in shares.items()}
+
+
+def _word(counts: Counter[str], wanted: float) -> str:
+    return min(sorted(counts), key=lambda word: abs(math.log(counts[word] / wanted)))
+
+
+def patterns(words: Mapping[str, str]) -> dict[str, str]:
+    """With a rare word in it, with a common one, and with no text that has to be there."""
+    return {name: rf"{word}(s|ed)? [a-z]+" for name, word in words.items()} | {"open": r"[0-9][0-9]+[a-z]"}
 
 
 def mask(metadatas: Sequence[Mapping[str, Any]], where: Where) -> np.ndarray:
@@ -125,7 +144,9 @@ def write(path: Path, corpus: Any, count: int, singles: int, churned: int, queri
     np.save(path / "vectors.npy", vectors)
     np.save(path / "queries.npy", asked)
     (path / "texts.json").write_text(json.dumps({"documents": documents, "metadatas": metadatas}))
+    chosen = words(documents)
     plan = {"count": count, "singles": singles, "churned": churned, "filters": wheres}
+    plan |= {"words": chosen, "patterns": patterns(chosen)}
     (path / "plan.json").write_text(json.dumps(plan))
     masks = {name: mask(metadatas, where) for name, where in wheres.items()}
     numbers = np.arange(rows)
