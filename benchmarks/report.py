@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -81,7 +82,9 @@ def table(told: Figures) -> str:
     ]
     for row in ROWS:
         cells = told["rows"][row.key]
-        shown = [_cell(row, cells.get(name)) for name in names]
+        if not cells:
+            continue
+        shown = [_cell(row, cells.get(name)) + _synced(told, row, name) for name in names]
         lines.append(f"| {row.label} | {' | '.join(shown)} | {verdict(told, row)} | {rest(told, row)} |")
     return "\n".join([*lines, "", *_engines(told), "", *_failures(told)])
 
@@ -94,6 +97,12 @@ def _cell(row: Row, cell: Mapping[str, float] | None) -> str:
     if "p99" in cell and row.key == "query":
         beside.append(f"p99 {_number(cell['p99'])}")
     return f"{shown} ({', '.join(beside)})" if beside else shown
+
+
+def _synced(told: Figures, row: Row, name: str) -> str:
+    """In the rows of writes, whether the time holds for what is on disk."""
+    measured = row.durable and name in told["rows"][row.key]
+    return ", not synced" if measured and not told["engines"][name]["durable"] else ""
 
 
 def _number(value: float) -> str:
@@ -207,7 +216,32 @@ def growth_table(told: Figures) -> str:
         ingest = point["ingest"]["ms"] * 1_000 / point["records"] if "ingest" in point else float("nan")
         cells = " | ".join(_cell(units[key], point.get(key)) for key in GROWN[1:])
         lines.append(f"| {point['records']:,} | {point['engine']} | {ingest:.1f} | {cells} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_growing(told)])
+
+
+STEADY = 1.25
+"""What does not grow may be noisy by so much."""
+
+
+def _growing(told: Figures) -> Iterator[str]:
+    """Ours at the largest size beside the smallest, and whether that is what was asked for."""
+    points = sorted((each for each in told["growth"] if each["engine"] == ours(told)), key=lambda each: each["records"])
+    if len(points) < 2:
+        return
+    small, large = points[0], points[-1]
+    sizes = large["records"] / small["records"]
+    logarithms = math.log(large["records"]) / math.log(small["records"])
+    yield f"From {small['records']:,} to {large['records']:,} records, {ours(told)}:"
+    yield ""
+    for key, label, limit in (
+        ("ingest", "ingest of all", sizes * STEADY),
+        ("query", "query p50", logarithms * STEADY),
+        ("add p50", "one add", STEADY),
+        ("cold", "cold open + first query", sizes / STEADY),
+    ):
+        if key in small and key in large:
+            ratio = large[key]["ms"] / small[key]["ms"]
+            yield f"- {label}: {_number(ratio)}x{_met(ratio <= limit, f'<= {limit:.3g}x')}"
 
 
 BEGIN, END = "<!-- figures: benchmarks/report.py writes what follows -->", "<!-- end of figures -->"
