@@ -9,6 +9,7 @@ BUILTIN: Final[Mapping[str, str]] = {
     "memory": "chroma_plugin_memory",
     "duckdb": "chroma_plugin_duckdb",
     "rest": "chroma_plugin_rest",
+    "chromadb": "chroma_plugin_chromadb",
     "embedding_functions": "chroma_plugin.embedding_functions.plugin",
     "langchain": "chroma_plugin_langchain",
     "llamaindex": "chroma_plugin_llamaindex",
