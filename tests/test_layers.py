@@ -26,7 +26,7 @@ FLOORS = [
     {"sessions"},
     {"operations"},
     {"api", "utils"},
-    {"parquet"},
+    {"parquet", "copying"},
     {"server", "testing"},
     {"cli"},
 ]

@@ -21,7 +21,7 @@ _LOGGED: Final = """
 
 
 def newest(database: Database, collection: str, labels: Labels, last: int) -> dict[str, int | None]:
-    """Where the newest vector of an id is logged; None for an id that was deleted. What is not here, is in the files."""
+    """Where the newest vector of an id is logged; None for a deleted id. What is not here, is in the files."""
     found: dict[str, int | None] = {}
     while rows := database.rows(_LOGGED, (last, collection, _PAGE)):
         for number, operation, id, has_vector in rows:

@@ -65,7 +65,7 @@ class Database:
         missing = _NEEDED - {name for (name,) in found}
         if missing:
             raise CorruptionError(
-                f"{self.path} was not written by chromadb 0.4.15 or newer: it has no table {', '.join(sorted(missing))}. "
+                f"{self.path} was not written by chromadb 0.4 or newer: it has no table {', '.join(sorted(missing))}. "
                 "Open it once with a newer chromadb, which brings it up to date."
             )
 

@@ -1,9 +1,9 @@
 """Which row of the vector files belongs to which id.
 
-chromadb writes that into ``index_metadata.pickle`` and nowhere else. Loading a pickle runs whatever it says, so it is not
-loaded: its opcodes are read one by one (`pickletools.genops` only splits bytes), and those that build dicts, texts, numbers
-and None are understood. Anything else is refused, but for the class that chromadb 0.4 to 0.6 wrote, whose name stands for a
-dict of its attributes; nothing is imported or called for it.
+chromadb writes that into ``index_metadata.pickle`` and nowhere else. Loading a pickle runs whatever it says, so it is
+not loaded: its opcodes are read one by one (`pickletools.genops` only splits bytes), and those that build dicts, texts,
+numbers and None are understood. Anything else is refused, but for the class that chromadb 0.4 to 0.6 wrote, whose name
+stands for a dict of its attributes; nothing is imported or called for it.
 """
 
 from __future__ import annotations

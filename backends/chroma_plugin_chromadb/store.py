@@ -7,8 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import numpy as np
-
 from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import InvalidArgumentError, NotFoundError, ReadOnlyError, StorageError
 from chroma_plugin.parquet.checks import naming
@@ -25,7 +23,8 @@ _DOCUMENT: Final = "chroma:document"
 _URI: Final = "chroma:uri"
 _TEXTS: Final[frozenset[Field]] = frozenset(("documents", "metadatas", "uris"))
 _SEGMENTS: Final = """
-    SELECT s.scope, s.id, m.seq_id FROM segments s LEFT JOIN max_seq_id m ON m.segment_id = s.id WHERE s.collection = ?"""
+    SELECT s.scope, s.id, m.seq_id FROM segments s LEFT JOIN max_seq_id m ON m.segment_id = s.id
+    WHERE s.collection = ?"""
 
 
 class ChromadbStore(CollectionStore):
@@ -36,7 +35,9 @@ class ChromadbStore(CollectionStore):
         self._info = info
         segments = {scope: (id, _number(applied)) for scope, id, applied in database.rows(_SEGMENTS, (str(info.id),))}
         if not segments.keys() >= {"VECTOR", "METADATA"}:
-            raise NotFoundError(f"Collection {info.name!r} ({info.id}) does not exist, or is not kept in this directory.")
+            raise NotFoundError(
+                f"Collection {info.name!r} ({info.id}) does not exist, or is not kept in this directory."
+            )
         self._records, applied = segments["METADATA"]
         self._refuse_unapplied(applied)
         self._embeddings = Embeddings(database, directory, info, *segments["VECTOR"])
@@ -47,8 +48,8 @@ class ChromadbStore(CollectionStore):
         """Documents and metadata in the log and not yet in the tables: chromadb was ended between the two."""
         if changes.last_change(self._database, str(self._info.id)) > applied > 0:
             raise StorageError(
-                f"Collection {self._info.name!r} has changes that chromadb has not finished: open the directory with it "
-                "once, count the collection, and try again."
+                f"Collection {self._info.name!r} has changes that chromadb has not finished: open the directory "
+                "with it once, count the collection, and try again."
             )
 
     # -- reading -----------------------------------------------------------------------------------------------------

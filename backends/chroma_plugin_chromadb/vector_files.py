@@ -1,7 +1,7 @@
 """The vectors in the files of an hnswlib index, mapped and never loaded as an index.
 
-``data_level0.bin`` has one row per element: its links, its vector, its label. In a cosine index the vector is normalised, and
-``length.bin`` has its length.
+``data_level0.bin`` has one row per element: its links, its vector, its label. In a cosine index the vector is
+normalised, and ``length.bin`` has its length.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.file import File, remove
 from chroma_plugin_duckdb.records import DuckDBRecords
 
+_CHROMADB_FILE: Final = "chroma.sqlite3"
+
 logger = logging.getLogger("chroma_plugin")
 
 
@@ -27,6 +30,11 @@ def adopt(directory: Path, path: Path, *, read_only: bool) -> None:
     """Make the file at `path` from the Parquet files in `directory`, whole or not at all, unless it is there."""
     if path.exists() or not directory.is_dir():
         return
+    if (directory / _CHROMADB_FILE).exists():
+        raise StorageError(
+            f"{directory} was written by chromadb 0.4 or newer, which keeps {_CHROMADB_FILE}. Copy it into a new "
+            f"directory: chroma-plugin copy {directory} NEW_DIRECTORY. To look into it: chroma_db_impl='chromadb'."
+        )
     from chroma_plugin.parquet.legacy import is_legacy_directory
 
     if not is_legacy_directory(directory):

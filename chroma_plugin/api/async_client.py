@@ -22,6 +22,8 @@ from chroma_plugin.operations.rooms import Rooms
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from chroma_plugin.copying import CopyReport, OnProgress
+    from chroma_plugin.copying import OnConflict as OnCopyConflict
     from chroma_plugin.parquet import OnConflict, TransferReport
     from chroma_plugin.plugins import PluginManager
 
@@ -155,6 +157,26 @@ class AsyncClient:
     async def import_(self, directory: str | Path, *, on_conflict: OnConflict = "error") -> TransferReport:
         """See `Client.import_`."""
         return await self._call(Client.import_, directory, on_conflict=on_conflict)
+
+    async def copy_to(
+        self,
+        other: Client | AsyncClient,
+        *,
+        names: Iterable[str] | None = None,
+        everything: bool = False,
+        on_conflict: OnCopyConflict = "resume",
+        on_progress: OnProgress | None = None,
+    ) -> CopyReport:
+        """See `Client.copy_to`; ``on_progress`` is called in a thread."""
+        target = await other._call(lambda client: client) if isinstance(other, AsyncClient) else other
+        return await self._call(
+            Client.copy_to,
+            target,
+            names=names,
+            everything=everything,
+            on_conflict=on_conflict,
+            on_progress=on_progress,
+        )
 
     async def get_settings(self) -> Settings:
         """See `Client.get_settings`."""

@@ -26,6 +26,8 @@ from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo
 from chroma_plugin.version import __version__
 
 if TYPE_CHECKING:
+    from chroma_plugin.copying import CopyReport, OnProgress
+    from chroma_plugin.copying import OnConflict as OnCopyConflict
     from chroma_plugin.embedding_functions import EmbeddingFunction
     from chroma_plugin.parquet import OnConflict, TransferReport
     from chroma_plugin.plugins import PluginManager
@@ -225,6 +227,35 @@ class Client(TenantsAndDatabases):
         from chroma_plugin.parquet import import_collections
 
         return import_collections(self, directory, on_conflict=on_conflict)
+
+    def copy_to(
+        self,
+        other: Client,
+        *,
+        names: Iterable[str] | None = None,
+        everything: bool = False,
+        on_conflict: OnCopyConflict = "resume",
+        on_progress: OnProgress | None = None,
+    ) -> CopyReport:
+        """Copy this database's collections, or those with the given names, into the database of another client.
+
+        With ``everything`` all databases of all tenants are copied, to the same names. Metadata, configuration and the
+        name of the embedding function are kept, ids of collections are new. Records go over in the order of their
+        insertion, 2,000 at a time; then the copy is read back and compared by count and checksum.
+
+        ``on_conflict`` decides about names that are taken: ``"resume"`` goes on where an earlier copy was cut, and
+        refuses a collection that is not the beginning of this one; ``"skip"`` leaves it alone; ``"merge"`` writes what
+        is missing or different. ``on_progress`` is called with a collection's name, records done, records in all.
+
+        Raises NotFoundError for an unknown name and UniqueConstraintError for a taken one, before anything is written;
+        CorruptionError when the copy is not what was read.
+        """
+        from chroma_plugin.copying import copy
+
+        places = None if everything else [((self.tenant, self.database), (other.tenant, other.database))]
+        return copy(
+            self._session, other._session, places, names=names, on_conflict=on_conflict, on_progress=on_progress
+        )
 
     def get_settings(self) -> Settings:
         return self._settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from chroma_plugin.cli.commands import compact, demo, doctor, embeddings, info, plugins, run, transfer
+from chroma_plugin.cli.commands import compact, copy, demo, doctor, embeddings, info, plugins, run, transfer
 from chroma_plugin.cli.output import error_line
 from chroma_plugin.errors import ChromaError
 from chroma_plugin.version import __version__
@@ -62,6 +62,7 @@ app.command("doctor")(doctor.doctor)
 app.command("info")(info.info)
 app.command("export")(transfer.export)
 app.command("import")(transfer.import_)
+app.command("copy")(copy.copy)
 app.command("compact")(compact.compact)
 app.command("run")(run.run)
 app.command("token")(run.token)

@@ -23,6 +23,11 @@ class Session:
         # Held for short calls into the backend and never while waiting for a collection.
         self._catalogue = Turns()
 
+    def has(self, tenant: str, database: str) -> bool:
+        """Whether there is such a database."""
+        with self._catalogue:
+            return self.backend.has_tenant(tenant) and self.backend.has_database(tenant, database)
+
     def collections(self, tenant: str, database: str) -> Sequence[OpenCollection]:
         """In the order of creation."""
         with self._catalogue:
