@@ -56,11 +56,17 @@ def _info(database: Database, row: Sequence[Any], tenant: str, place: str) -> Co
         id=_uuid(id, database),
         name=name,
         metadata=metadata,
-        configuration={"hnsw": hnsw, "spann": None, "embedding_function": asked.get("embedding_function") or _LEGACY},
+        configuration={"hnsw": hnsw, "spann": None, "embedding_function": _function(asked)},
         dimension=dimension,
         tenant=tenant,
         database=place,
     )
+
+
+def _function(asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Its name; early releases did not note whether there was one."""
+    function: Mapping[str, Any] | None = asked.get("embedding_function", _LEGACY)
+    return None if function is None or function.get("type") == "unknown" else function
 
 
 def _metadata(database: Database, id: str) -> dict[str, Any] | None:
@@ -83,7 +89,8 @@ def _from_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _from_configuration(stored: Mapping[str, Any]) -> dict[str, Any]:
     """As chromadb 1.0 kept it, or 0.5 and 0.6, whose ``hnsw_configuration`` has other names for the same."""
     if "hnsw_configuration" not in stored:
-        return {**stored, "hnsw": stored.get("hnsw") or stored.get("spann")}
+        # Without any, the metadata says it.
+        return {**stored, "hnsw": stored.get("hnsw") or stored.get("spann")} if stored else {}
     renamed = {"ef_construction": "ef_construction", "ef_search": "ef_search", "M": "max_neighbors"}
     section = stored["hnsw_configuration"] or {}
     return {"hnsw": {renamed.get(key, key): value for key, value in section.items()}}
