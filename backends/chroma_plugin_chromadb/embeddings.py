@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -22,7 +23,7 @@ class Embeddings:
 
     def __init__(self, database: Database, directory: Path, info: CollectionInfo, segment: str, applied: int) -> None:
         # A folder is named by a UUID; nothing else in the file becomes part of a path.
-        self._directory = directory / str(UUID(segment))
+        self._directory = directory / str(_uuid(segment))
         self._database = database
         self._info = info
         self._labels = labels.read(self._directory / "index_metadata.pickle")
@@ -58,3 +59,10 @@ class Embeddings:
     @cached_property
     def _files(self) -> VectorFiles:
         return VectorFiles(self._directory, self._dimension, self._info.metric)
+
+
+def _uuid(text: Any) -> UUID:
+    try:
+        return UUID(text)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorruptionError(f"The folder of a collection's vectors is named by a UUID, not by {text!r}.") from error

@@ -18,11 +18,11 @@ from chromadb.utils.embedding_functions import DefaultEmbeddingFunction
 
 DIMENSION = 5
 METADATAS: list[Any] = [
-    {"text": "l'été \"貓\"", "whole": 2**53 + 1, "real": 0.1, "true": True, "false": False, "negative": -3},
+    {"text": 'l\'été "貓"', "whole": 2**53 + 1, "real": 0.1, "true": True, "false": False, "negative": -3},
     {"whole_real": 2.0, "words": ["b", "a", ""], "wholes": [3, 1], "reals": [1.5, 2.0], "flags": [True, False]},
     None,
 ]
-DOCUMENTS = ["a cat's \"mat\"; DROP TABLE x", "", None, "two\nlines\t貓"]
+DOCUMENTS = ['a cat\'s "mat"; DROP TABLE x', "", None, "two\nlines\t貓"]
 
 
 def vectors(count: int, seed: int) -> np.ndarray[Any, Any]:
@@ -57,6 +57,14 @@ def change(collection: Any, count: int) -> None:
     collection.add(ids=["id 6"], embeddings=vectors(1, 103))
 
 
+def change_late(collection: Any) -> None:
+    """Few enough that they stay in the log alone, over what is in the files."""
+    collection.delete(ids=["id 8"])
+    collection.update(ids=["id 9", "id 8"], embeddings=vectors(2, 104))
+    collection.add(ids=["id 10", "late"], embeddings=vectors(2, 105))
+    collection.upsert(ids=["id 11", "later"], embeddings=vectors(2, 106), metadatas=[{"late": True}, {"late": 1}])
+
+
 def answer(collection: Any) -> dict[str, Any]:
     found = collection.get(include=["embeddings", "documents", "metadatas", "uris"])
     return {
@@ -83,6 +91,7 @@ def made(client: Any, count: int) -> list[Any]:
         )
         fill(collection, count, number)
         change(collection, count)
+        change_late(collection)
         collections.append(collection)
     logged = client.create_collection(
         "logged", configuration={"hnsw": {"sync_threshold": 10**6}}, embedding_function=None
