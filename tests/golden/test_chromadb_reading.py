@@ -150,7 +150,7 @@ def test_a_damaged_table_is_an_error(directory: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_the_tables_of_early_releases_are_read(directory: Path, protocol: int) -> None:
-    """chromadb 0.4 to 0.6 pickled a class with these attributes, and kept the last change in it alone, as bytes."""
+    """Releases 0.4 to 0.6 pickled a class with these attributes, and kept the last change in it alone, as bytes."""
     path = folder_of(directory, "filed-l2") / "index_metadata.pickle"
     expected = read(directory, "filed-l2")
     table = pickle.loads(path.read_bytes())
@@ -221,7 +221,7 @@ def test_a_change_while_reading_is_noticed(directory: Path) -> None:
 
 
 def test_changes_that_were_not_finished_are_an_error(directory: Path) -> None:
-    """chromadb was killed between its log and its tables: it has to end its work first."""
+    """It was killed between its log and its tables: it has to end its work first."""
     sql(directory, "UPDATE embeddings_queue SET seq_id = 1000 + seq_id WHERE id = 'later'")
     with pytest.raises(StorageError, match="not finished"):
         read(directory, "filed-l2")

@@ -85,13 +85,16 @@ def _work_in(writer: Client, tenant: str, database: str) -> None:
 
 
 def _bars() -> Progress:
+    """Bars on standard error, where it is a terminal."""
+    console = errors()
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=errors(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

@@ -1,9 +1,8 @@
-"""Write a directory with chromadb itself and print what it answers about it: ``python chromadb_directory.py DIRECTORY N``.
-
-Every collection has about N records. ``tests/golden/chroma-1.5.9`` and its ``.json`` were made by it, with chromadb 1.5.9
-and N = 60::
+"""Write a directory with chromadb itself and print what it answers about it, for instance::
 
     python tests/peers/scripts/chromadb_directory.py tests/golden/chroma-1.5.9 60 > tests/golden/chroma-1.5.9.json
+
+Every collection has about so many records. Those two were made by it, with chromadb 1.5.9.
 """
 
 from __future__ import annotations
