@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from chroma_plugin.cli.commands import compact, copy, demo, doctor, embeddings, info, plugins, run, transfer
+from chroma_plugin.cli.commands import (
+    compact,
+    copy,
+    demo,
+    doctor,
+    embeddings,
+    info,
+    new_backend,
+    plugins,
+    run,
+    transfer,
+)
 from chroma_plugin.cli.output import error_line
 from chroma_plugin.errors import ChromaError
 from chroma_plugin.version import __version__
@@ -66,4 +77,5 @@ app.command("copy")(copy.copy)
 app.command("compact")(compact.compact)
 app.command("run")(run.run)
 app.command("token")(run.token)
+app.command("new-backend")(new_backend.new_backend)
 app.add_typer(embeddings.app, name="embeddings")

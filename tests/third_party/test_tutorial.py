@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from chroma_plugin.cli.app import app
 
 BLOCK = re.compile(r"(?:^`(?P<file>[\w./]+)`:\n\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -28,22 +31,25 @@ def steps(example: Path) -> list[Step]:
     return [Step(found["file"], found["language"], found["text"]) for found in BLOCK.finditer(text)]
 
 
-def follow(steps: list[Step], folder: Path) -> None:
-    """Write the files of these steps; a later block replaces an earlier one."""
+def follow(steps: list[Step], parent: Path) -> Path:
+    """Make the package and write the files of these steps; a later block replaces an earlier one."""
+    done = CliRunner().invoke(app, ["new-backend", "sqlite-example", "--into", str(parent)])
+    assert done.exit_code == 0, done.output
+    folder = parent / "chroma-plugin-sqlite-example"
     for step in steps:
         if step.file:
             (folder / step.file).parent.mkdir(parents=True, exist_ok=True)
             (folder / step.file).write_text(step.text, encoding="utf-8")
-    (folder / "README.md").write_text("A backend in SQLite\n", encoding="utf-8")
+    return folder
 
 
 def test_following_it_gives_the_example(steps: list[Step], example: Path, tmp_path: Path) -> None:
     """Every file of the example comes from a block of the tutorial, to the letter."""
-    follow(steps, tmp_path)
+    folder = follow(steps, tmp_path)
     files = sorted(path.relative_to(example) for pattern in ("*.toml", "**/*.py") for path in example.glob(pattern))
-    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*") if path.name != "README.md") == files
+    assert sorted(path.relative_to(folder) for path in folder.rglob("*.*") if path.name != "README.md") == files
     for file in files:
-        assert (tmp_path / file).read_text(encoding="utf-8") == (example / file).read_text(encoding="utf-8")
+        assert (folder / file).read_text(encoding="utf-8") == (example / file).read_text(encoding="utf-8")
 
 
 def test_the_first_version_works_and_keeps_the_contract(
@@ -51,9 +57,7 @@ def test_the_first_version_works_and_keeps_the_contract(
 ) -> None:
     """Up to the step "Run the kit": install it, run the program, run the kit."""
     program = next(place for place, step in enumerate(steps) if step.language == "python" and step.file is None)
-    project = tmp_path / "my-plugin"
-    follow(steps[:program], project)
-    site = install(project)
+    site = install(follow(steps[:program], tmp_path))
     run_python(site, "-c", steps[program].text, cwd=tmp_path)
     assert (tmp_path / "data" / "records.sqlite3").exists()
     output = run_python(site, "-m", "chroma_plugin.testing", "sqlite", "-q", "--hypothesis-profile=ci", cwd=tmp_path)
@@ -61,12 +65,14 @@ def test_the_first_version_works_and_keeps_the_contract(
 
 
 def test_its_commands_are_the_ones_that_were_run(steps: list[Step]) -> None:
-    """The console blocks hold nothing but what these tests do, and what makes the folder."""
+    """The console blocks hold nothing but what these tests do, and what `test_new_backend` does."""
     commands = [line for step in steps if step.language == "console" for line in step.text.splitlines()]
     assert commands == [
-        'pip install "chroma-plugin[test]"',
-        "mkdir my-plugin && cd my-plugin",
-        'echo "A backend in SQLite" > README.md',
+        'pip install "chroma-plugin[cli,test]"',
+        "chroma-plugin new-backend sqlite-example",
+        "cd chroma-plugin-sqlite-example",
+        "pip install -e .",
+        "python -m chroma_plugin.testing sqlite-example",
         "pip install -e .",
         "python -m chroma_plugin.testing sqlite",
     ]

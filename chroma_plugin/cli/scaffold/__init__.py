@@ -1,0 +1,1 @@
+"""``chroma-plugin new-backend``: a package to begin with."""
