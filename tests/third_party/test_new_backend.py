@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 
 from chroma_plugin.cli.app import app
 
+FIRST = "collection or put or insert or delete or tenant or reopening or crash or written"
+
 
 def new_backend(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["new-backend", *map(str, arguments)])
@@ -26,12 +28,12 @@ def test_what_it_writes_keeps_the_contract(
     site = install(project)
     [program] = re.findall(r"^```python\n(.*?)^```$", (project / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     run_python(site, "-c", program, cwd=tmp_path)
-    # Most of the kit, without the parts that try many cases: those run on our own engines.
-    fixed = ("-q", "--hypothesis-profile=ci", "-k", "not property and not state and not random")
+    # The kit's first tests; all of them take half a minute and are run on our own engines.
+    fixed = ("-q", "--hypothesis-profile=ci", "-k", FIRST)
     output = run_python(site, "-m", "chroma_plugin.testing", "my-engine", *fixed, cwd=tmp_path)
     summary = re.search(r"keeps the contract: (\d+) passed, 0 failed, (\d+) skipped", output)
     assert summary, output[-3000:]
-    assert int(summary[1]) > 100
+    assert int(summary[1]) > 20
     assert "this backend is not persistent" in output
     own = run_python(site, "-m", "pytest", "-q", "-k", "two_collections or names", str(project / "tests"), cwd=tmp_path)
     assert re.search(r"\b[1-9]\d* passed", own), own
