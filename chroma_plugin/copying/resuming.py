@@ -25,9 +25,11 @@ class Start:
 
     records: int
     digests: list[bytes]
+    exact: bool
+    """They are the same bit for bit, not only but for the lengths of embeddings."""
 
 
-NOTHING: Final = Start(0, [])
+NOTHING: Final = Start(0, [], exact=True)
 
 
 def brought_over(source: OpenCollection, target: OpenCollection) -> Start:
@@ -43,7 +45,11 @@ def brought_over(source: OpenCollection, target: OpenCollection) -> Start:
     if counted > expected:
         raise taken(target, f"it has {counted} records, more than the {expected} to copy")
     whole = list(_whole_batches(source, target))
-    return Start(sum(count for count, _ in whole), [digest for _, digest in whole])
+    return Start(
+        records=sum(count for count, _, _ in whole),
+        digests=[known for _, known, _ in whole],
+        exact=all(exact for _, _, exact in whole),
+    )
 
 
 def unlike(source: OpenCollection, target: OpenCollection) -> str:
@@ -69,20 +75,25 @@ def _function(collection: OpenCollection) -> str | None:
     return known_name(collection.info.configuration.get("embedding_function"))
 
 
-def _whole_batches(source: OpenCollection, target: OpenCollection) -> Iterator[tuple[int, bytes]]:
-    """Their records and digests."""
+def _whole_batches(source: OpenCollection, target: OpenCollection) -> Iterator[tuple[int, bytes, bool]]:
+    """How many records each has, its digest, and whether the target has it bit for bit."""
     done = 0
     for mine, theirs in zip(in_order(source), in_order(target), strict=False):
         beginning = mine if len(theirs) == len(mine) else mine.take(range(len(theirs)))
-        if not equal(source, beginning, theirs):
+        known = digest(beginning)
+        exact = known == digest(theirs)
+        if not exact and not only_lengths_differ(source, beginning, theirs):
             raise taken(target, f"its records differ from record {done} on")
         if len(theirs) == len(mine):
-            yield len(mine), digest(mine)
+            yield len(mine), known, exact
         done += len(theirs)
 
 
 def equal(source: OpenCollection, mine: Records, theirs: Records) -> bool:
     """Bit for bit; in a cosine collection but for the lengths of embeddings."""
-    if digest(mine) == digest(theirs):
-        return True
+    return digest(mine) == digest(theirs) or only_lengths_differ(source, mine, theirs)
+
+
+def only_lengths_differ(source: OpenCollection, mine: Records, theirs: Records) -> bool:
+    """Some engines normalise the embeddings of a cosine collection."""
     return source.info.metric is Metric.COSINE and same_directions(mine, theirs)
