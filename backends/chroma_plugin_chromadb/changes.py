@@ -35,12 +35,6 @@ def newest(database: Database, collection: str, labels: Labels, last: int) -> di
     return found
 
 
-def last_change(database: Database, collection: str) -> int:
-    """The number of the last change of a collection that is still in the log; 0 when there is none."""
-    query = "SELECT max(seq_id) FROM embeddings_queue WHERE substr(topic, -36) = ?"
-    return database.rows(query, (collection,))[0][0] or 0
-
-
 def vectors(database: Database, numbers: Sequence[int], dimension: int) -> Matrix:
     """The logged vectors, one row per number."""
     query = f"SELECT seq_id, vector, encoding FROM embeddings_queue WHERE seq_id IN ({marks(len(numbers))})"  # noqa: S608

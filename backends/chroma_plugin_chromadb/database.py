@@ -80,6 +80,11 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
+        if path.with_name(f"{path.name}-journal").exists():
+            raise StorageError(
+                f"{path} was left in the middle of a write, or is being written to: there is a {path.name}-journal. "
+                f"Stop the program that writes; if none runs, let chromadb open it once, or: sqlite3 {path} .tables"
+            ) from error
         raise StorageError(f"{path} can't be read now: {error}.") from error
     except sqlite3.DatabaseError as error:
         raise CorruptionError(f"{path} can't be read: {error}.") from error

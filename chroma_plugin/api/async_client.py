@@ -168,10 +168,9 @@ class AsyncClient:
         on_progress: OnProgress | None = None,
     ) -> CopyReport:
         """See `Client.copy_to`; ``on_progress`` is called in a thread."""
-        target = await other._call(lambda client: client) if isinstance(other, AsyncClient) else other
         return await self._call(
             Client.copy_to,
-            target,
+            other,
             names=names,
             everything=everything,
             on_conflict=on_conflict,

@@ -26,6 +26,7 @@ from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo
 from chroma_plugin.version import __version__
 
 if TYPE_CHECKING:
+    from chroma_plugin.api.async_client import AsyncClient
     from chroma_plugin.copying import CopyReport, OnProgress
     from chroma_plugin.copying import OnConflict as OnCopyConflict
     from chroma_plugin.embedding_functions import EmbeddingFunction
@@ -230,7 +231,7 @@ class Client(TenantsAndDatabases):
 
     def copy_to(
         self,
-        other: Client,
+        other: Client | AsyncClient,
         *,
         names: Iterable[str] | None = None,
         everything: bool = False,
@@ -252,9 +253,10 @@ class Client(TenantsAndDatabases):
         """
         from chroma_plugin.copying import copy
 
-        places = None if everything else [((self.tenant, self.database), (other.tenant, other.database))]
+        target = other if isinstance(other, Client) else other._opened()
+        places = None if everything else [((self.tenant, self.database), (target.tenant, target.database))]
         return copy(
-            self._session, other._session, places, names=names, on_conflict=on_conflict, on_progress=on_progress
+            self._session, target._session, places, names=names, on_conflict=on_conflict, on_progress=on_progress
         )
 
     def get_settings(self) -> Settings:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from support.chromadb_answers import check, files
+from support.chromadb_answers import check, check_collection, files
 
 import chroma_plugin
 from chroma_plugin import Client
@@ -220,8 +220,58 @@ def test_a_change_while_reading_is_noticed(directory: Path) -> None:
             collection.get()
 
 
-def test_changes_that_were_not_finished_are_an_error(directory: Path) -> None:
-    """It was killed between its log and its tables: it has to end its work first."""
-    sql(directory, "UPDATE embeddings_queue SET seq_id = 1000 + seq_id WHERE id = 'later'")
-    with pytest.raises(StorageError, match="not finished"):
-        read(directory, "filed-l2")
+def test_what_is_in_the_log_alone_is_read(directory: Path) -> None:
+    """It was killed between its log and its tables: here before anything of a collection came into the tables."""
+    [(records,)] = sql(
+        directory,
+        "SELECT s.id FROM segments s JOIN collections c ON c.id = s.collection WHERE c.name = 'logged' "
+        "AND s.scope = 'METADATA'",
+    )
+    for table in ("embedding_metadata", "embedding_metadata_array"):
+        sql(directory, f"DELETE FROM {table} WHERE id IN (SELECT id FROM embeddings WHERE segment_id = ?)", records)
+    sql(directory, "DELETE FROM embeddings WHERE segment_id = ?", records)
+    sql(directory, "DELETE FROM max_seq_id WHERE segment_id = ?", records)
+    check_logged(directory)
+
+
+def test_a_change_in_the_log_alone_is_played_over_the_tables(directory: Path) -> None:
+    """Deleted, updated, added, added again: as chromadb will have it when it has finished."""
+    [(last, topic)] = sql(
+        directory,
+        "SELECT max(seq_id), topic FROM embeddings_queue WHERE id = 'new' AND topic IN "
+        "(SELECT topic FROM embeddings_queue GROUP BY topic HAVING count(*) > 20)",
+    )
+    add = "INSERT INTO embeddings_queue (seq_id, operation, topic, id, vector, encoding, metadata) VALUES "
+    vector = np.arange(5, dtype=np.float32).tobytes()
+    for number, (operation, id, metadata) in enumerate(
+        [
+            (3, "id 1", None),
+            (1, "id 2", '{"late": 2.0, "chroma:document": "late"}'),
+            (1, "nobody", '{"late": 1}'),
+            (0, "id 3", '{"ignored": true}'),
+            (0, "id 1", '{"again": [1, 2]}'),
+            (2, "last", "{}"),
+        ]
+    ):
+        values = (last + 1000 + number, operation, topic, id, None if operation == 3 else vector, "FLOAT32", metadata)
+        sql(directory, f"{add} (?, ?, ?, ?, ?, ?, ?)", *values)
+    before = next(answer for answer in ANSWERS["default_tenant/default_database"] if answer["name"] == "logged")
+    with opened(directory) as client:
+        collection = client.get_collection("logged")
+        found: Any = collection.get(include=["embeddings", "documents", "metadatas"])
+        assert found["ids"] == [id for id in before["ids"] if id != "id 1"] + ["id 1", "last"]
+        assert collection.count() == len(found["ids"])
+        assert collection.get(limit=2, offset=len(found["ids"]) - 2)["ids"] == ["id 1", "last"]
+        record = dict(zip(found["ids"], zip(found["documents"], found["metadatas"], strict=True), strict=True))
+        assert record["id 1"] == (None, {"again": [1, 2]})
+        assert record["id 2"] == ("late", {"late": 2.0})
+        assert "ignored" not in (record["id 3"][1] or {})
+        one: Any = collection.get(ids=["last", "nobody", "id 1", "id 2"], include=["embeddings"])
+        assert one["ids"] == ["last", "id 1", "id 2"]
+        np.testing.assert_array_equal(one["embeddings"], [[0, 1, 2, 3, 4]] * 3)
+
+
+def check_logged(directory: Path) -> None:
+    with opened(directory) as client:
+        for answer in ANSWERS["default_tenant/default_database"]:
+            check_collection(client, answer)
