@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.chromadb_answers import check
 from support.peers import chroma_run, run
@@ -17,6 +21,23 @@ from chroma_plugin import Client, HttpClient
 from chroma_plugin.copying import CopyReport
 
 SCRIPT = Path(__file__).parent / "scripts" / "chromadb_directory.py"
+
+
+WRITES = """
+import sys, chromadb, numpy as np
+collection = chromadb.PersistentClient(sys.argv[1]).get_or_create_collection("kept", embedding_function=None)
+for start in range(0, 10**9, 50):
+    rows = range(start, start + 50)
+    ids, metadatas = [str(row) for row in rows], [{"n": row} for row in rows]
+    collection.add(ids=ids, embeddings=np.random.rand(50, 8), metadatas=metadatas)
+    print(start + 50, flush=True)
+"""
+READS = """
+import json, sys, chromadb
+found = chromadb.PersistentClient(sys.argv[1]).get_collection("kept", embedding_function=None).get(
+    include=["embeddings", "metadatas"])
+print(json.dumps([found["ids"], found["metadatas"], found["embeddings"].tolist()]))
+"""
 
 
 @dataclass(frozen=True)
@@ -76,3 +97,23 @@ def test_to_their_server_and_back(written: Written, their_server: tuple[str, int
         assert counted(again) == counted(report)
         for collection in theirs.list_collections():
             assert back.get_collection(collection.name).get() == collection.get()
+
+
+@pytest.mark.parametrize("acknowledged", [250, 1000, 2150])
+def test_what_it_leaves_when_it_is_killed(peer_python: Path, tmp_path: Path, acknowledged: int) -> None:
+    """``kill -9`` in the middle of writing: what chromadb finds when it opens it again, we have read before."""
+    process = subprocess.Popen([peer_python, "-c", WRITES, tmp_path], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    next(line for line in process.stdout if int(line) >= acknowledged)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    # SQLite's own journal, if it was cut, is for SQLite to undo.
+    with closing(sqlite3.connect(tmp_path / "chroma.sqlite3")) as connection:
+        connection.execute("SELECT count(*) FROM embeddings").fetchall()
+    with Client(chroma_db_impl="chromadb", persist_directory=tmp_path) as client:
+        ours = client.get_collection("kept").get(include=["embeddings", "metadatas"])
+    ids, metadatas, embeddings = json.loads(run([peer_python, "-c", READS, tmp_path]))
+    assert len(ids) >= acknowledged
+    assert (ours["ids"], ours["metadatas"]) == (ids, metadatas)
+    np.testing.assert_array_equal(np.asarray(ours["embeddings"]), embeddings)
