@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.protocol import Engine, Records, Where, literal, sql
+from engines.protocol import FIELDS, Engine, Records, Where, literal, sql
 
 
 class Lance(Engine):
@@ -96,6 +96,9 @@ class LanceHNSW(Lance):
     ef = 100
 
     def settle(self) -> None:
+        """Also the scalar indexes that its documentation advises for filters."""
+        for key in ("id", *FIELDS):
+            self.table.create_scalar_index(key, index_type="BITMAP" if FIELDS.get(key) is bool else "BTREE")
         self.table.create_index(metric="cosine", index_type="IVF_HNSW_SQ", vector_column_name="vector")
 
     def set_ef(self, ef: int) -> None:
