@@ -34,7 +34,8 @@ class Blocks:
         if self.sound:
             return
         checked = self._checked
-        for block in np.unique(blocks[blocks < len(checked)]).tolist():
+        known = blocks[blocks < len(checked)]
+        for block in np.unique(known[~checked[known]]).tolist():
             if not checked[block]:
                 if self._checksum(block, self.size) != self.checksums[block]:
                     where = f"{self.block} bytes from {block * self.block} on are not what was written"

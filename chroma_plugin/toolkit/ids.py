@@ -21,16 +21,16 @@ class SortedIds:
     rows: npt.NDArray[np.uint32]
     """The row of each hash."""
 
-    def candidates(self, ids: Sequence[str]) -> list[Sequence[int]]:
-        """For each id the rows that have its hash: nearly always one or none."""
+    def candidates(self, ids: Sequence[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The rows that have the hashes of the ids, nearly always one or none of each; and before them, which of the
+        ids each row is a candidate for.
+        """
         wanted = hashes(ids)
         firsts = np.searchsorted(self.hashes, wanted, side="left")
-        lasts = np.searchsorted(self.hashes, wanted, side="right")
-        rows = self.rows
-        return [
-            rows[first:last].tolist() if first < last else ()
-            for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
-        ]
+        counts = np.searchsorted(self.hashes, wanted, side="right") - firsts
+        which = np.repeat(np.arange(len(ids)), counts)
+        places = np.arange(len(which)) + np.repeat(firsts - np.cumsum(counts) + counts, counts)
+        return which, self.rows[places].astype(np.intp)
 
 
 def hashes(ids: Iterable[str]) -> Hashes:
@@ -46,23 +46,32 @@ def sorted_ids(ids: Sequence[str], rows: npt.NDArray[np.intp]) -> SortedIds:
     return SortedIds(own[order], rows[order].astype(np.uint32))
 
 
+AreOf = Callable[[npt.NDArray[np.intp], Sequence[str]], Sequence[bool]]
+"""Whether each of some rows is alive and has the id that stands in its place."""
+
+
 class Ids:
     """Rows by id. The caller keeps writers and readers apart."""
 
-    def __init__(self, early: SortedIds | None = None, has: Callable[[int, str], bool] | None = None) -> None:
-        self._early, self._has = early, has
+    def __init__(self, early: SortedIds | None = None, are_of: AreOf | None = None) -> None:
+        self._early, self._are_of = early, are_of
         self._late: dict[str, int] = {}
 
     def rows_of(self, ids: Iterable[str]) -> list[int]:
         """The row of each id; -1 for one that is not known."""
         late = self._late
-        if self._early is None:
+        if self._early is None or self._are_of is None:
             return [late.get(id, -1) for id in ids]
         ids = list(ids)
         rows = [late.get(id, -1) for id in ids]
         missing = [at for at, row in enumerate(rows) if row < 0]
-        for at, candidates in zip(missing, self._early.candidates([ids[at] for at in missing]), strict=True):
-            rows[at] = next((row for row in candidates if self._has and self._has(row, ids[at])), -1)
+        if missing:
+            which, candidates = self._early.candidates([ids[at] for at in missing])
+            asked = [missing[at] for at in which.tolist()]
+            are = self._are_of(candidates, [ids[at] for at in asked])
+            for at, row, is_it in zip(asked, candidates.tolist(), are, strict=True):
+                if is_it:
+                    rows[at] = row
         return rows
 
     def keep(self, ids: Iterable[str], rows: Iterable[int]) -> None:

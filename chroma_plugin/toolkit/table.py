@@ -132,7 +132,7 @@ class Table:
         self.places = Growing(np.int64)
         self.stamps = Growing(np.int64)
         self._squares = _Squares(0, Growing(np.float32))
-        self._ids = Ids(early, self._is_alive)
+        self._ids = Ids(early, self._are_of)
         self._columns: dict[str, Column] = {}
         self.words = TextIndex()
         self._deriving = threading.Lock()
@@ -151,8 +151,9 @@ class Table:
         """The rows of those ids that are known, in their order."""
         return np.array([row for row in self.rows_of(ids) if row >= 0], dtype=np.intp)
 
-    def _is_alive(self, row: int, id: str) -> bool:
-        return bool(self._alive[:][row]) and self.texts.column(Kind.ID)[row] == id
+    def _are_of(self, rows: RowNumbers, ids: Sequence[str]) -> list[bool]:
+        alive, own = self._alive[:][rows].tolist(), self.texts.take(rows, (Kind.ID,))[0]
+        return [lives and name == id for lives, name, id in zip(alive, own, ids, strict=True)]
 
     # -- writing (the caller holds the writer's lock) ----------------------------------------------------------------
 

@@ -10,7 +10,6 @@ import os
 import weakref
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import AnyStr, Final
 
@@ -52,15 +51,20 @@ class TextFile:
 
     def take(self, rows: RowNumbers, columns: Sequence[int]) -> list[list[bytes | None]]:
         """For each of the columns the texts of those rows."""
-        starts = np.where(rows > 0, self._ends[rows - 1], 0)
+        lengths = self.lengths[rows]
+        sizes = np.maximum(lengths, 0)
+        ends = np.cumsum(sizes, axis=1, dtype=np.int64)
+        ends += (self._ends[rows] - ends[:, -1])[:, None]
         if not self.blocks.sound:
-            self.blocks.look_at(_touched(starts, self._ends[rows]))
-        texts, data = [[] for _ in columns], self._map  # type: tuple[list[list[bytes | None]], bytes | mmap.mmap]
-        for start, lengths in zip(starts.tolist(), self.lengths[rows].tolist(), strict=True):
-            ends = list(accumulate((max(length, 0) for length in lengths), initial=start))
-            for text, column in zip(texts, columns, strict=True):
-                text.append(None if lengths[column] < 0 else data[ends[column] : ends[column + 1]])
-        return texts
+            self.blocks.look_at(_touched(ends[:, 0] - sizes[:, 0], ends[:, -1]))
+        return [self._texts(ends[:, column], lengths[:, column]) for column in columns]
+
+    def _texts(self, ends: npt.NDArray[np.int64], lengths: npt.NDArray[np.int32]) -> list[bytes | None]:
+        data = self._map
+        return [
+            data[end - length : end] if length >= 0 else None
+            for end, length in zip(ends.tolist(), lengths.tolist(), strict=True)
+        ]
 
     def holding(self, text: bytes, column: int) -> list[int]:
         """The rows whose text in that column holds this one, in their order."""
