@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
-from re import _parser  # type: ignore[attr-defined]  # no public door to what a pattern is made of
 from typing import Any, Final
 
 from chroma_plugin.errors import InvalidArgumentError
@@ -34,46 +31,6 @@ def compile_regex(pattern: str) -> Callable[[str], bool]:
     # As bytes: RE2 works on UTF-8, and its wrapper would translate back offsets that nobody reads. And a lone
     # surrogate, which a foreign store may hold, does not end a whole scan with an exception.
     return lambda text: search(text.encode("utf-8", "surrogatepass")) is not None
-
-
-@lru_cache(maxsize=128)
-def literal(pattern: str) -> str:
-    """The longest text that stands in everything the pattern matches; empty when none is seen.
-
-    Read off the pattern as Python parses it: what Python reads otherwise than RE2 is taken for no literal.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # what may come to mean something else means nothing here
-        try:
-            parsed = _parser.parse(pattern)
-        except (re.error, Warning, RecursionError, OverflowError):
-            return ""
-    if parsed.state.flags & ~re.UNICODE:
-        return ""
-    return max(_runs(parsed), key=len, default="")
-
-
-def _runs(parsed: Iterable[tuple[Any, Any]]) -> Iterator[str]:
-    """Texts of characters that follow each other at the top level, and in its groups."""
-    run = ""
-    for kind, value in parsed:
-        if kind is _parser.LITERAL:
-            run += chr(value)
-            continue
-        yield run
-        run = ""
-        if kind is _parser.SUBPATTERN and not (value[1] or value[2]):
-            yield from _runs(value[3])
-    yield run
-
-
-def is_local(pattern: str) -> bool:
-    """Whether a match in a text is a match wherever that text stands in a longer one."""
-    return not _LOOKS_AROUND.search(pattern)
-
-
-_LOOKS_AROUND: Final = re.compile(r"[\^$]|\\[AzZbBGC]|\(\?[^:P]")
-"""Anchors and word boundaries, whatever else they may be here; and flags, which may change what others mean."""
 
 
 def _compiled(pattern: str) -> Any:

@@ -11,8 +11,9 @@ from orjson import loads
 
 from chroma_plugin.filters.ast import DOCUMENT, And, Contains, Expr, Not, Regex, conjuncts, leaves
 from chroma_plugin.filters.fold import Branch, fold
+from chroma_plugin.filters.literals import is_local, required_literal
 from chroma_plugin.filters.python import compile_filter, needed_fields
-from chroma_plugin.filters.regex import compile_regex, is_local, literal
+from chroma_plugin.filters.regex import compile_regex
 from chroma_plugin.toolkit.columns import Column, Mask
 from chroma_plugin.toolkit.table import Table, View
 from chroma_plugin.toolkit.texts import Kind
@@ -67,7 +68,7 @@ def _holding(view: View, part: Contains | Regex, rows: RowNumbers) -> tuple[RowN
         return rows, True
     if isinstance(part, Contains):
         return (_with_text(view, str(part.value), rows), False) if isinstance(part.value, str) else (rows, True)
-    if len(text := literal(part.pattern)) >= _TELLING:
+    if len(text := required_literal(part.pattern)) >= _TELLING:
         return _with_text(view, text, rows), True
     return (_with_match(view, part.pattern, rows) if is_local(part.pattern) else rows), True
 

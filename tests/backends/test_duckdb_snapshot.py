@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -246,6 +247,7 @@ def test_descriptors_do_not_pile_up(place: Path) -> None:
     """Fifty openings and closings leave as many open files as one."""
 
     def open_files() -> int:
+        gc.collect()
         return len(os.listdir("/proc/self/fd"))
 
     for turn in range(50):
