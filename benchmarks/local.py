@@ -46,6 +46,8 @@ from rows import BULK, GOOD, READS, WRITES, Row, asked
 from workload import Judge
 
 HERE = Path(__file__).parent
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""pip compiles what it installs; what runs from a checkout is compiled once as well."""
 STEPS = ("bulk", "opening", "sweep", "reads", "writes", "churn")
 Answer = dict[str, Any]
 
@@ -71,7 +73,7 @@ class Side:
         log = (self.database.parent / f"{self.name}.log").open("a")
         with log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT
             )
 
     def stop(self) -> None:
@@ -258,7 +260,8 @@ class Run:
 
 def _import_ms(python: str, module: str) -> Answer:
     code = f"import time; start = time.perf_counter(); import {module}; print((time.perf_counter() - start) * 1000)"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    command = [python, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=ENVIRONMENT)
     return {"ms": float(done.stdout.split()[-1])}
 
 
