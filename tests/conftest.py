@@ -19,6 +19,8 @@ if os.environ.get("CI"):
 
 
 def pytest_sessionfinish() -> None:
-    """A server that several tests share ends here."""
+    """Servers that several tests share end here."""
     if servers := sys.modules.get("support.server"):
         servers.stop_servers()
+    if postgres := sys.modules.get("support.postgres"):
+        postgres.stop_postgres()

@@ -36,6 +36,8 @@ HEAVY = {"duckdb", "hnswlib", "tokenizers", "safetensors", "tqdm", "re2", "typer
     "bm25s",
     "httpx",
     "greenlet",
+    "psycopg",
+    "psycopg_pool",
     "starlette",
     "uvicorn",
 }
@@ -47,6 +49,7 @@ MAY_IMPORT = {
     "parquet": {"duckdb"},
     "backends/chroma_plugin_rest": {"httpx"},
     "backends/chroma_plugin_duckdb": {"duckdb"},
+    "backends/chroma_plugin_pgvector": {"psycopg", "psycopg_pool"},
 }
 
 

@@ -1,0 +1,255 @@
+"""The index over the vectors of one collection: when it is made, and whether searches may use it.
+
+PostgreSQL builds it by itself, CONCURRENTLY: reads and writes go on, and so does the building when the client that
+asked for it has gone. Until it is ready searches are exact. It serves any number of processes, each of which looks now
+and then whether there is one, and asks for one that is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import psycopg
+
+from chroma_plugin import waiting
+from chroma_plugin.errors import StorageError
+from chroma_plugin.types import CollectionInfo, Metric
+from chroma_plugin_pgvector.database import Database
+from chroma_plugin_pgvector.options import PgvectorOptions
+from chroma_plugin_pgvector.schema import quoted, records_table
+
+logger = logging.getLogger("chroma_plugin")
+
+_LOOK_SECONDS: Final = 5.0
+"""So often is a missing index looked for."""
+_AGAIN_SECONDS: Final = 300.0
+"""After a failure, so long is none asked for."""
+_MOST: Final = {"vector": 2_000, "halfvec": 4_000}
+"""Dimensions that an index over each type takes."""
+_OPERATORS: Final = {Metric.L2: "<->", Metric.COSINE: "<=>", Metric.IP: "<#>"}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexKind:
+    """What an index is over, and what a search has to order by to use it."""
+
+    type: Literal["vector", "halfvec"]
+    dimension: int
+    metric: Metric
+
+    @property
+    def expression(self) -> str:
+        return f"embedding::{self.type}({int(self.dimension)})"
+
+    def ordering(self, query: str) -> str:
+        return f"{self.expression} {_OPERATORS[self.metric]} {query}::{self.type}({int(self.dimension)})"
+
+
+def kind_for(dimension: int | None, metric: Metric, options: PgvectorOptions) -> IndexKind | None:
+    """None when there can be no index over these vectors."""
+    if dimension is None or options.index == "none" or dimension > _MOST["halfvec"]:
+        return None
+    return IndexKind("halfvec" if options.halfvec or dimension > _MOST["vector"] else "vector", dimension, metric)
+
+
+class VectorIndex:
+    """The index of one collection, as this process knows it. Any thread or greenlet may ask."""
+
+    def __init__(self, database: Database, number: int, info: CollectionInfo, options: PgvectorOptions) -> None:
+        self._database = database
+        self._table = records_table(options.schema, number)
+        self._name = f"records_{int(number)}_nearest"
+        self._qualified = f"{quoted(options.schema)}.{self._name}"
+        self._options = options
+        self.info = info
+        self._is_ready = False
+        self._unseen = 0
+        self._next_look = 0.0
+        self._looking = threading.Lock()
+        self._building: _Building | None = None
+
+    @property
+    def kind(self) -> IndexKind | None:
+        return kind_for(self.info.dimension, self.info.metric, self._options)
+
+    def usable(self, metric: Metric) -> IndexKind | None:
+        """What a search may use now; None when it has to be exact."""
+        kind = self.kind
+        if kind is None or metric is not kind.metric:
+            return None
+        if not self._is_ready and time.monotonic() >= self._next_look:
+            self._look()
+        return kind if self._is_ready else None
+
+    def written(self, count: int) -> None:
+        """So many records came in: perhaps it is time for an index."""
+        self._unseen += count
+        if self._unseen >= self._options.index_from and not self._is_ready and self.kind is not None:
+            self._look()
+
+    def build(self) -> None:
+        """Have one now, if there are records enough, and wait until it is ready.
+
+        Raises StorageError when PostgreSQL can't build it.
+        """
+        self._next_look = 0.0
+        while self.kind is not None and not self._is_ready:
+            self._look()
+            if not self._is_ready and self._building is None and not self._under_way():
+                break
+            _pause(0.02)
+            if self._building is not None and (reason := self._building.failure()):
+                raise StorageError(f"PostgreSQL could not build an index of {self.info.name!r}: {reason}.")
+        self._database.write(f"ANALYZE {self._table}")
+
+    def stats(self) -> dict[str, Any]:
+        state = self._state()
+        progress = self._database.rows(
+            "SELECT phase, blocks_done, blocks_total FROM pg_stat_progress_create_index WHERE relid = to_regclass(%s)",
+            (self._table,),
+        )
+        return {
+            "index": self._options.index if state == "ready" else "exact",
+            "index_state": state,
+            "index_progress": None if not progress else dict(zip(("phase", "done", "total"), progress[0], strict=True)),
+        }
+
+    def close(self) -> None:
+        """PostgreSQL goes on building."""
+        building, self._building = self._building, None
+        if building is not None:
+            building.close()
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        if not self._looking.acquire(blocking=False):
+            return  # somebody does
+        try:
+            self._next_look = time.monotonic() + _LOOK_SECONDS
+            self._unseen = 0
+            state = self._state()
+            if state == "ready":
+                self._found()
+            elif state != "building" and self._is_due():
+                self._ask(drop=state == "broken")
+        finally:
+            self._looking.release()
+
+    def _found(self) -> None:
+        self._is_ready = True
+        if self._building is not None:
+            logger.info("The index of the collection %r is ready.", self.info.name)
+            self.close()
+
+    def _is_due(self) -> bool:
+        if self._building is not None:
+            if (reason := self._building.failure()) is None:
+                return False
+            logger.warning(
+                "PostgreSQL could not build an index of the collection %r: %s. Searches stay exact.",
+                self.info.name,
+                reason,
+            )
+            self.close()
+            self._next_look = time.monotonic() + _AGAIN_SECONDS
+            return False
+        [(count,)] = self._database.rows(
+            f"SELECT count(*) FROM (SELECT 1 FROM {self._table} LIMIT %s) AS first", (self._options.index_from,)
+        )
+        return int(count) >= self._options.index_from
+
+    def _ask(self, *, drop: bool) -> None:
+        logger.info(
+            "PostgreSQL builds an index of the collection %r; until it is ready, searches are exact.", self.info.name
+        )
+        self._building = waiting.aside(self._begin, drop)
+
+    def _begin(self, drop: bool) -> _Building:
+        connection = self._database.connect()
+        try:
+            if drop:  # what is left of a building that was cut short
+                connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self._qualified}")
+            return _Building(connection, self._definition())
+        except BaseException:
+            connection.close()
+            raise
+
+    def _definition(self) -> str:
+        kind, options = self.kind, self._options
+        assert kind is not None
+        if options.index == "ivfflat":
+            lists = options.lists or self._default_lists()
+            parameters = f"lists = {int(lists)}"
+        else:
+            hnsw = self.info.configuration.get("hnsw", {})
+            neighbors = min(max(int(hnsw.get("max_neighbors", 16)), 2), 100)
+            construction = min(max(int(hnsw.get("ef_construction", 100)), 2 * neighbors), 1_000)
+            parameters = f"m = {neighbors}, ef_construction = {construction}"
+        return (
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {self._name} ON {self._table} USING {options.index} "
+            f"(({kind.expression}) {kind.type}_{kind.metric.value}_ops) WITH ({parameters})"
+        )
+
+    def _default_lists(self) -> int:
+        [(count,)] = self._database.rows(f"SELECT count(*) FROM {self._table}")
+        return max(10, int(count) // 1_000)
+
+    def _state(self) -> Literal["none", "building", "broken", "ready"]:
+        found = self._database.rows(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", (self._qualified,)
+        )
+        if not found:
+            return "none"
+        if found[0][0]:
+            return "ready"
+        return "building" if self._under_way() else "broken"
+
+    def _under_way(self) -> bool:
+        """Whether somebody builds one: that takes a lock which nothing but maintenance takes."""
+        found = self._database.rows(
+            "SELECT 1 FROM pg_locks WHERE relation = to_regclass(%s) AND mode = 'ShareUpdateExclusiveLock'",
+            (self._table,),
+        )
+        return bool(found)
+
+
+class _Building:
+    """A connection whose server works on one statement; nobody waits for it."""
+
+    def __init__(self, connection: psycopg.Connection[Any], definition: str) -> None:
+        self._connection = connection
+        pgconn = connection.pgconn
+        pgconn.send_query(definition.encode())
+        while pgconn.flush():
+            time.sleep(0.001)
+
+    def failure(self) -> str | None:
+        """Why it failed; None while it works and when it has succeeded."""
+        pgconn = self._connection.pgconn
+        try:
+            pgconn.consume_input()
+            while not pgconn.is_busy():
+                result = pgconn.get_result()
+                if result is None:
+                    return None
+                if result.error_message:
+                    return " ".join(result.error_message.decode(errors="replace").split())
+        except psycopg.OperationalError as error:
+            return str(error)
+        return None
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _pause(seconds: float) -> None:
+    if waiting.on_loop():
+        waiting.wait(asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)

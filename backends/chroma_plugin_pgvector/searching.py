@@ -1,0 +1,122 @@
+"""The nearest records, by the index or by looking at all of them.
+
+Distances are measured on the float32 of the records, whatever found them. A search by the index that comes back with
+fewer than k is asked again exactly, so a filter never costs results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+import numpy as np
+
+from chroma_plugin.types import Hits, Matrix, Metric, Search
+from chroma_plugin_pgvector import statements
+from chroma_plugin_pgvector.binary import Vectors
+from chroma_plugin_pgvector.conditions import condition_of
+from chroma_plugin_pgvector.database import Database, Row
+from chroma_plugin_pgvector.encoding import vectors_out
+from chroma_plugin_pgvector.indexes import IndexKind
+from chroma_plugin_pgvector.reading import records_of
+
+_DISTANCES: Final = {
+    Metric.L2: "vector_l2_squared_distance(embedding, query.vector)",
+    # The cosine with a zero vector is NaN.
+    Metric.COSINE: "coalesce(nullif(embedding <=> query.vector, 'NaN'), 1)",
+    Metric.IP: "1 + (embedding <#> query.vector)",
+}
+_MOST_EF: Final = 1_000
+"""Of pgvector."""
+_SPARE: Final = 2
+"""Times k are taken from an index in half precision, to be measured again."""
+
+
+class Searcher:
+    """Searches in one table."""
+
+    def __init__(self, database: Database, table: str, vector_type: int) -> None:
+        self._database = database
+        self._table = table
+        self._vector_type = vector_type
+
+    def exact(self, request: Search) -> list[Hits]:
+        return _hits(self._nearest(request, request.embeddings), request)
+
+    def by_index(self, request: Search, kind: IndexKind, settings: dict[str, str]) -> list[Hits]:
+        found = self._approximate(request, kind, settings)
+        short = [place for place, rows in enumerate(found) if len(rows) < request.k]
+        if short:
+            again = self._nearest(request, request.embeddings[short])
+            for place, rows in zip(short, again, strict=True):
+                found[place] = rows
+        return _hits(found, request)
+
+    def _nearest(self, request: Search, queries: Matrix) -> list[list[Row]]:
+        condition = condition_of(request.where, request.ids)
+        names = ", ".join(statements.wanted(request.fields))
+        sql = (
+            f"SELECT record.*, query.place FROM unnest(%s::vector[]) WITH ORDINALITY AS query(vector, place) "
+            f"CROSS JOIN LATERAL (SELECT {names}, seq, ({_DISTANCES[request.metric]})::real AS distance "
+            f"FROM {self._table} WHERE {condition.sql} ORDER BY distance, seq LIMIT %s) AS record "
+            "ORDER BY query.place, distance, seq"
+        )
+        rows = self._database.rows(sql, (self._vectors(queries), *condition.parameters, request.k))
+        return _by_query(rows, len(queries))
+
+    def _approximate(self, request: Search, kind: IndexKind, settings: dict[str, str]) -> list[list[Row]]:
+        condition = condition_of(request.where, request.ids)
+        names = ", ".join(statements.wanted(request.fields))
+        take = request.k if kind.type == "vector" else _SPARE * request.k
+        # The settings are for this statement only. The inner query refers to them, so that they are made first.
+        configured = " || ".join("set_config(%s, %s, TRUE)" for _ in settings)
+        sql = (
+            f"SELECT record.*, query.place FROM (SELECT {configured} AS done) AS setting, "
+            "unnest(%s::vector[]) WITH ORDINALITY AS query(vector, place) "
+            f"CROSS JOIN LATERAL (SELECT {names}, seq, ({_DISTANCES[request.metric]})::real AS distance "
+            f"FROM {self._table} WHERE setting.done IS NOT NULL AND {condition.sql} "
+            f"ORDER BY {kind.ordering('query.vector')} LIMIT %s) AS record "
+            "ORDER BY query.place, distance, seq"
+        )
+        flat = [text for setting in settings.items() for text in setting]
+        rows = self._database.rows(sql, (*flat, self._vectors(request.embeddings), *condition.parameters, take))
+        return [found[: request.k] for found in _by_query(rows, len(request.embeddings))]
+
+    def _vectors(self, matrix: Matrix) -> Vectors:
+        return Vectors(vectors_out(matrix), self._vector_type)
+
+
+def hnsw_settings(ef_search: int, k: int) -> dict[str, str]:
+    """For a search that goes on until k records pass the filter."""
+    return {"hnsw.ef_search": str(min(max(ef_search, k), _MOST_EF)), "hnsw.iterative_scan": "relaxed_order"}
+
+
+def ivfflat_settings(probes: int) -> dict[str, str]:
+    """For a search that looks into further lists until k records pass the filter."""
+    return {"ivfflat.probes": str(probes), "ivfflat.iterative_scan": "relaxed_order"}
+
+
+def no_hits(request: Search) -> list[Hits]:
+    """An answer for each query, with nothing in it."""
+    return _hits([[] for _ in request.embeddings], request)
+
+
+def _by_query(rows: Sequence[Row], queries: int) -> list[list[Row]]:
+    """The rows of each query, which come in order, with its place from 1 in the last column."""
+    found: list[list[Row]] = [[] for _ in range(queries)]
+    for place, group in groupby(rows, key=itemgetter(-1)):
+        found[place - 1] = list(group)
+    return found
+
+
+def _hits(found: Sequence[Sequence[Row]], request: Search) -> list[Hits]:
+    return [_hits_of(rows, request) for rows in found]
+
+
+def _hits_of(rows: Sequence[Row], request: Search) -> Hits:
+    if request.max_distance is not None:
+        rows = [row for row in rows if row[-2] <= request.max_distance]
+    distances: Any = np.array([row[-2] for row in rows], dtype=np.float32)
+    return Hits(records_of(rows, request.fields, request.embeddings.shape[1]), distances)

@@ -1,0 +1,25 @@
+"""The pgvector backend keeps the contract, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.postgres import needs_postgres, options
+
+from chroma_plugin.backend import Backend
+from chroma_plugin.plugins import default_manager, open_backend
+from chroma_plugin.testing import BackendConformance
+
+
+@needs_postgres
+class TestPgvector(BackendConformance):
+    """The whole contract, with an index of pgvector over larger collections. A place of the kit is a schema."""
+
+    persistent = True
+    ranks_exactly = False
+    min_recall = 0.9
+    index_size = 2000
+    examples = 15
+
+    def open_backend(self, place: Path) -> Backend:
+        return open_backend(default_manager().backend("pgvector"), options(place, index_from=1000))
