@@ -10,7 +10,7 @@ from typing import Final
 HIDDEN: Final = "'***'"
 
 _SECRET_NAME: Final = re.compile(r"password|passwd|secret|credential|api_?key|headers$|token$", re.IGNORECASE)
-_SECRET_IN_URL: Final = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+_SECRET_IN_URL: Final = re.compile(r"://[^/\s@]*:[^/\s@]+@|\bpassword\s*=", re.IGNORECASE)
 
 _short: Final = reprlib.Repr()
 _short.maxstring = _short.maxother = 100

@@ -255,13 +255,25 @@ async def _copy_on_loop(cursor: Any, sql: str, pieces: Iterator[bytes]) -> None:
 
 
 def _refuse_stale(connection: Any) -> None:
-    """An idle connection has nothing to read, unless the server has ended it."""
-    if select.select([connection.pgconn.socket], [], [], 0)[0]:
-        raise psycopg.OperationalError("the server has closed this connection")
+    """The pool's check: a connection that the server has ended makes place for another."""
+    if _is_stale(connection):
+        connection.close()
+        raise psycopg.OperationalError("the server has ended this connection")
 
 
 async def _refuse_stale_on_loop(connection: Any) -> None:
-    _refuse_stale(connection)
+    if _is_stale(connection):
+        await connection.close()
+        raise psycopg.OperationalError("the server has ended this connection")
+
+
+def _is_stale(connection: Any) -> bool:
+    """An idle connection has nothing to read, unless the server says goodbye; no question to the server is needed."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:

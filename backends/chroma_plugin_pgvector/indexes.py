@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import psycopg
 
 from chroma_plugin import waiting
-from chroma_plugin.errors import StorageError
+from chroma_plugin.errors import ChromaError, StorageError
 from chroma_plugin.types import CollectionInfo, Metric
 from chroma_plugin_pgvector.database import Database
 from chroma_plugin_pgvector.options import PgvectorOptions
@@ -72,6 +72,7 @@ class VectorIndex:
         self._next_look = 0.0
         self._looking = threading.Lock()
         self._building: _Building | None = None
+        self._failure: str | None = None
 
     @property
     def kind(self) -> IndexKind | None:
@@ -83,28 +84,28 @@ class VectorIndex:
         if kind is None or metric is not kind.metric:
             return None
         if not self._is_ready and time.monotonic() >= self._next_look:
-            self._look()
+            self._glance()
         return kind if self._is_ready else None
 
     def written(self, count: int) -> None:
         """So many records came in: perhaps it is time for an index."""
         self._unseen += count
         if self._unseen >= self._options.index_from and not self._is_ready and self.kind is not None:
-            self._look()
+            self._glance()
 
     def build(self) -> None:
         """Have one now, if there are records enough, and wait until it is ready.
 
         Raises StorageError when PostgreSQL can't build it.
         """
-        self._next_look = 0.0
-        while self.kind is not None and not self._is_ready:
+        self._failure = None
+        pause = 0.01
+        while self.kind is not None and not self._is_ready and self._has_enough():
             self._look()
-            if not self._is_ready and self._building is None and not self._under_way():
-                break
-            _pause(0.02)
-            if self._building is not None and (reason := self._building.failure()):
-                raise StorageError(f"PostgreSQL could not build an index of {self.info.name!r}: {reason}.")
+            if self._failure is not None:
+                raise StorageError(f"PostgreSQL could not build an index of {self.info.name!r}: {self._failure}.")
+            _pause(pause)
+            pause = min(1.5 * pause, 0.5)
         self._database.write(f"ANALYZE {self._table}")
 
     def stats(self) -> dict[str, Any]:
@@ -127,6 +128,13 @@ class VectorIndex:
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
+    def _glance(self) -> None:
+        """Look, beside a call that must not fail for it: what it wrote is written."""
+        try:
+            self._look()
+        except ChromaError as error:
+            logger.warning("The index of the collection %r can't be looked after now: %s", self.info.name, error)
+
     def _look(self) -> None:
         if not self._looking.acquire(blocking=False):
             return  # somebody does
@@ -136,7 +144,7 @@ class VectorIndex:
             state = self._state()
             if state == "ready":
                 self._found()
-            elif state != "building" and self._is_due():
+            elif state != "building" and self._is_free() and self._has_enough():
                 self._ask(drop=state == "broken")
         finally:
             self._looking.release()
@@ -147,22 +155,30 @@ class VectorIndex:
             logger.info("The index of the collection %r is ready.", self.info.name)
             self.close()
 
-    def _is_due(self) -> bool:
-        if self._building is not None:
-            if (reason := self._building.failure()) is None:
-                return False
-            logger.warning(
-                "PostgreSQL could not build an index of the collection %r: %s. Searches stay exact.",
-                self.info.name,
-                reason,
-            )
-            self.close()
-            self._next_look = time.monotonic() + _AGAIN_SECONDS
+    def _is_free(self) -> bool:
+        """Whether nothing that we asked for is going on, or has just failed."""
+        if self._building is None:
+            return True
+        if self._building.is_working():
             return False
-        [(count,)] = self._database.rows(
-            f"SELECT count(*) FROM (SELECT 1 FROM {self._table} LIMIT %s) AS first", (self._options.index_from,)
+        self._failure = self._building.failure
+        self.close()
+        if self._failure is None:
+            return True  # another process was first, and did not come to an end
+        logger.warning(
+            "PostgreSQL could not build an index of the collection %r, and searches stay exact: %s",
+            self.info.name,
+            self._failure,
         )
-        return int(count) >= self._options.index_from
+        self._next_look = time.monotonic() + _AGAIN_SECONDS
+        return False
+
+    def _has_enough(self) -> bool:
+        enough = self._options.index_from
+        [(count,)] = self._database.rows(
+            f"SELECT count(*) FROM (SELECT 1 FROM {self._table} LIMIT %s) AS first", (enough,)
+        )
+        return int(count) >= enough
 
     def _ask(self, *, drop: bool) -> None:
         logger.info(
@@ -224,25 +240,27 @@ class _Building:
 
     def __init__(self, connection: psycopg.Connection[Any], definition: str) -> None:
         self._connection = connection
+        self.failure: str | None = None
         pgconn = connection.pgconn
         pgconn.send_query(definition.encode())
         while pgconn.flush():
             time.sleep(0.001)
 
-    def failure(self) -> str | None:
-        """Why it failed; None while it works and when it has succeeded."""
+    def is_working(self) -> bool:
+        """Whether there is no answer yet; after that, `failure` says what went wrong, if anything."""
         pgconn = self._connection.pgconn
         try:
             pgconn.consume_input()
             while not pgconn.is_busy():
                 result = pgconn.get_result()
                 if result is None:
-                    return None
+                    return False
                 if result.error_message:
-                    return " ".join(result.error_message.decode(errors="replace").split())
+                    self.failure = " ".join(result.error_message.decode(errors="replace").split())
         except psycopg.OperationalError as error:
-            return str(error)
-        return None
+            self.failure = str(error)
+            return False
+        return True
 
     def close(self) -> None:
         self._connection.close()

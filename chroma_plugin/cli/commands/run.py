@@ -29,6 +29,12 @@ def run(
     backend: Annotated[
         str | None, typer.Option("--backend", help="Another backend, by name.", show_default=False)
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", help="Where the database of the backend is.", envvar="CHROMA_PLUGIN_URL", show_default=False
+        ),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", help="An option of the backend, name=value; may be repeated.")
     ] = None,
@@ -97,7 +103,7 @@ def run(
     # The port first: opening a large store takes a while.
     bound = serving.bind(host, port)
     try:
-        application: Any = create_app(_settings(path, backend, option or []), config)
+        application: Any = create_app(_settings(path, backend, url, option or []), config)
     except BaseException:
         for listening_socket in bound:
             listening_socket.close()
@@ -165,8 +171,10 @@ def _check_files(certificate: Path | None, key: Path | None) -> None:
             raise InvalidArgumentError(f"There is no file {str(file)!r}.")
 
 
-def _settings(path: Path | None, backend: str | None, options: list[str]) -> Settings:
-    given: dict[str, Any] = {}
+def _settings(path: Path | None, backend: str | None, url: str | None, options: list[str]) -> Settings:
+    if url is not None and backend is None:
+        raise InvalidArgumentError("--url is where the database of a backend is: name it, e.g. --backend pgvector.")
+    given: dict[str, Any] = {} if url is None else {"url": url}
     for item in options:
         name, equals, value = item.partition("=")
         if not equals:
@@ -181,7 +189,8 @@ def _settings(path: Path | None, backend: str | None, options: list[str]) -> Set
 def _banner(application: Application, config: ServerConfig, listening: Listening, port: int) -> None:
     """What is served, and how to connect."""
     session = application.desk.served.session
-    place = session.backend.stats().get("path", "")
+    stats = session.backend.stats()
+    place = stats.get("path") or stats.get("server", "")
     what = f"{session.name} {place}".strip() if session.backend.persistent else f"{session.name}, which is not kept"
     scheme = "https" if listening.certificate else "http"
     host = "localhost" if listening.host in ("0.0.0.0", "::", "") else listening.host  # noqa: S104  only compared
