@@ -162,6 +162,11 @@ class Database:
     def _connection(self) -> Iterator[Any]:
         pool: Any = self._pool_on_loop() if waiting.on_loop() else self._pool()
         connection = _now(pool.getconn())
+        while _is_stale(connection):
+            _now(connection.close())
+            # The pool makes another in its place.
+            _now(pool.putconn(connection))
+            connection = _now(pool.getconn())
         try:
             yield connection
         finally:
@@ -175,9 +180,7 @@ class Database:
                 self._abandoned.append(self._blocking)
                 self._blocking, self._process = None, os.getpid()
             if self._blocking is None:
-                self._blocking = ConnectionPool(
-                    self._options.url, kwargs=self._settings(), check=_refuse_stale, open=False, **self._sizes()
-                )
+                self._blocking = ConnectionPool(self._options.url, kwargs=self._settings(), open=False, **self._sizes())
                 self._blocking.open()
             return self._blocking
 
@@ -219,7 +222,7 @@ class _LoopPool:
     def __init__(self, url: str, settings: dict[str, Any], sizes: dict[str, Any]) -> None:
         self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
         self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            url, kwargs=settings, configure=self._remember, check=_refuse_stale_on_loop, open=False, **sizes
+            url, kwargs=settings, configure=self._remember, open=False, **sizes
         )
 
     def opened(self) -> AsyncConnectionPool[Any]:
@@ -254,25 +257,15 @@ async def _copy_on_loop(cursor: Any, sql: str, pieces: Iterator[bytes]) -> None:
             await copy.write(piece)
 
 
-def _refuse_stale(connection: Any) -> None:
-    """The pool's check: a connection that the server has ended makes place for another."""
-    if _is_stale(connection):
-        connection.close()
-        raise psycopg.OperationalError("the server has ended this connection")
-
-
-async def _refuse_stale_on_loop(connection: Any) -> None:
-    if _is_stale(connection):
-        await connection.close()
-        raise psycopg.OperationalError("the server has ended this connection")
-
-
 def _is_stale(connection: Any) -> bool:
-    """An idle connection has nothing to read, unless the server says goodbye; no question to the server is needed."""
+    """An idle connection has nothing to read, unless the server has ended it; no question to the server is needed."""
     if connection.closed:
         return True
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
+    socket = connection.pgconn.socket
+    if not hasattr(select, "poll"):
+        return bool(select.select([socket], [], [], 0)[0])
+    poll = select.poll()  # unlike select, it takes sockets of any number
+    poll.register(socket, select.POLLIN)
     return bool(poll.poll(0))
 
 
