@@ -6,17 +6,16 @@ Formats: https://www.postgresql.org/docs/current/sql-copy.html (binary format), 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import adapt, adapters
 from psycopg.pq import Format
 
-_COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-_COPY_END: Final = struct.pack(">h", -1)
+COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+COPY_END: Final = struct.pack(">h", -1)
 _NULL: Final = struct.pack(">i", -1)
-_ROWS_AT_ONCE: Final = 500
 _length = struct.Struct(">i").pack
 
 
@@ -46,21 +45,15 @@ def adaptation() -> adapt.AdaptersMap:
     return ours
 
 
-def copy_stream(columns: Sequence[Sequence[bytes | None]]) -> Iterator[bytes]:
-    """The rows as COPY ... (FORMAT BINARY) reads them, in pieces."""
+def copied(columns: Sequence[Sequence[bytes | None]]) -> bytes:
+    """Rows as COPY ... (FORMAT BINARY) reads them, between `COPY_HEAD` and `COPY_END`."""
     head = struct.pack(">h", len(columns))
-    pieces: list[bytes] = [_COPY_HEAD]
-    for place, row in enumerate(zip(*columns, strict=True)):
+    pieces: list[bytes] = []
+    for row in zip(*columns, strict=True):
         pieces.append(head)
         for value in row:
-            if value is None:
-                pieces.append(_NULL)
-            else:
-                pieces += (_length(len(value)), value)
-        if place % _ROWS_AT_ONCE == _ROWS_AT_ONCE - 1:
-            yield b"".join(pieces)
-            pieces = []
-    yield b"".join(pieces) + _COPY_END
+            pieces += (_NULL,) if value is None else (_length(len(value)), value)
+    return b"".join(pieces)
 
 
 def text(value: str | None) -> bytes | None:

@@ -253,7 +253,8 @@ def _now(result: Any) -> Any:
 
 async def _copy_on_loop(cursor: Any, sql: str, pieces: Iterator[bytes]) -> None:
     async with cursor.copy(sql) as copy:
-        for piece in pieces:
+        # Encoding takes a while, and the loop goes on meanwhile.
+        while piece := await asyncio.to_thread(next, pieces, b""):
             await copy.write(piece)
 
 

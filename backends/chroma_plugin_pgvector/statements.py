@@ -48,8 +48,8 @@ def update(table: str, columns: Columns) -> str:
     return f"UPDATE {table} AS record SET {changes} FROM {_given(columns)} WHERE record.id = given.id"
 
 
-def copy(table: str, columns: Columns) -> str:
-    return f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+def copy(table: str, names: Sequence[str]) -> str:
+    return f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)"
 
 
 def parameters(columns: Columns, vector_type: int) -> list[Any]:
@@ -72,6 +72,6 @@ def _insert(table: str, columns: Columns) -> str:
     return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_given(columns)} ORDER BY place"
 
 
-def _given(columns: Sequence[str] | Columns) -> str:
+def _given(columns: Columns) -> str:
     types = ", ".join(_TYPES[name] for name in columns)
     return f"unnest({types}) WITH ORDINALITY AS given({', '.join(columns)}, place)"

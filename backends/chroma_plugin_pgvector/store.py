@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from psycopg import errors as sql
 
@@ -14,7 +14,7 @@ from chroma_plugin.errors import InvalidDimensionError, NotFoundError
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.types import CollectionInfo, Hits, Ranked, Records, Scan, Search, TextSearch
 from chroma_plugin_pgvector import binary, searching, statements, texts
-from chroma_plugin_pgvector.conditions import condition_of, is_exact
+from chroma_plugin_pgvector.conditions import Condition, condition_of, is_exact
 from chroma_plugin_pgvector.database import Database, Statements
 from chroma_plugin_pgvector.encoding import Columns, columns_of
 from chroma_plugin_pgvector.escaping import key_of
@@ -23,12 +23,12 @@ from chroma_plugin_pgvector.options import PgvectorOptions
 from chroma_plugin_pgvector.reading import records_of
 from chroma_plugin_pgvector.schema import quoted, records_table
 
-_T = TypeVar("_T")
-
 _PAGE: Final = 2_000
 """Records that a scan reads at once."""
 _COPIED_FROM: Final = 100
 """So many new records are faster through COPY."""
+_PIECE: Final = 250
+"""Records that are sent to COPY at once."""
 _AT_ONCE: Final = 5_000
 """Records in one INSERT."""
 _IN_BINARY: Final[dict[str, Callable[[Any], bytes | None]]] = {
@@ -76,93 +76,99 @@ class PgvectorStore(CollectionStore):
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def put(self, records: Records) -> None:
-        if len(records):
-            self._write(self._columns(records), self._put_many, lambda part: statements.put(self._table, part))
+        if len(records) and not self._copied(records, unless_known=True):
+            self._run(records, statements.put)
 
     def insert(self, records: Records) -> Sequence[str]:
-        if not len(records):
+        if not len(records) or self._copied(records, unless_known=False):
             return []
-        columns = self._columns(records)
-        rows = self._write(columns, self._copy_new, lambda part: statements.insert(self._table, part))
-        if rows is None:
-            return []
-        new = {key for (key,) in rows}
+        new = {key for (key,) in self._run(records, statements.insert)}
         return [id for id in records.ids if key_of(id) not in new]
 
     def update(self, records: Records) -> None:
-        columns = self._columns(records)
-        if len(records) and columns.keys() - statements.KEY:
-            self._write(columns, None, lambda part: statements.update(self._table, part))
+        if len(records) and any(
+            column is not None for column in (records.embeddings, records.documents, records.metadatas, records.uris)
+        ):
+            self._run(records, statements.update)
 
     def delete(self, ids: Sequence[str]) -> int:
-        return self._delete(condition_ids=ids) if ids else 0
+        return self._delete(condition_of(None, ids)) if ids else 0
 
     def delete_where(self, where: Expr) -> int:
-        return self._delete(where)
+        return self._delete(condition_of(where))
 
-    def _delete(self, where: Expr | None = None, condition_ids: Sequence[str] | None = None) -> int:
-        condition = condition_of(where, condition_ids)
+    def _delete(self, condition: Condition) -> int:
         return self._database.count(f"DELETE FROM {self._table} WHERE {condition.sql}", condition.parameters)
 
-    def _columns(self, records: Records) -> Columns:
-        if len(records) < _COPIED_FROM:
-            return columns_of(records, words=self._full_text)
-        return waiting.aside(lambda: columns_of(records, words=self._full_text))
-
-    def _write(
-        self,
-        columns: Columns,
-        in_bulk: Callable[[Statements, Columns], bool] | None,
-        statement: Callable[[Columns], str],
-    ) -> list[Any] | None:
-        """Write the columns, and return what the statement returned; None when all were new and COPY took them."""
-        parts = list(_parts(columns))
+    def _run(self, records: Records, statement: Callable[[str, Columns], str]) -> list[Any]:
+        """Write the records by INSERT or UPDATE, and return what the statement returned."""
+        parts = waiting.aside(lambda: list(self._encoded(records, _AT_ONCE)))
 
         def work(run: Statements) -> list[Any]:
-            self._fix_dimension(run, columns)
-            return [
-                row
-                for part in parts
-                for row in run.rows(statement(part), statements.parameters(part, self._vector_type))
-            ]
+            self._fix_dimension(run, records)
+            answers = [run.rows(*self._given(statement, part)) for part in parts]
+            return [row for rows in answers for row in rows]
 
-        def copy(run: Statements) -> bool:
-            self._fix_dimension(run, columns)
-            return in_bulk is not None and in_bulk(run, columns)
-
-        count = len(columns["id"])
-        if in_bulk is not None and count >= _COPIED_FROM:
-            try:
-                if self._database.transaction(copy):
-                    self._written(columns)
-                    return None
-            except _KnownError:
-                pass
         if len(parts) == 1 and self._dimension is not None:
-            rows = self._database.write(statement(columns), statements.parameters(columns, self._vector_type))
+            rows: list[Any] = self._database.write(*self._given(statement, parts[0]))
         else:
             rows = self._database.transaction(work)
-        self._written(columns)
+        self._written(records)
         return rows
 
-    def _put_many(self, run: Statements, columns: Columns) -> bool:
-        """Only what is new goes through COPY."""
-        known = run.rows(f"SELECT 1 FROM {self._table} WHERE id = ANY(%s::text[]) LIMIT 1", (columns["id"],))
-        return not known and self._copy_new(run, columns)
+    def _given(self, statement: Callable[[str, Columns], str], part: Columns) -> tuple[str, list[Any]]:
+        return statement(self._table, part), statements.parameters(part, self._vector_type)
 
-    def _copy_new(self, run: Statements, columns: Columns) -> bool:
-        encoded = [[_IN_BINARY[name](value) for value in values] for name, values in columns.items()]
+    def _copied(self, records: Records, *, unless_known: bool) -> bool:
+        """Whether COPY has taken the records, which it does when they are many and all of them are new."""
+        if len(records) < _COPIED_FROM:
+            return False
+
+        def work(run: Statements) -> bool:
+            if unless_known and self._knows_any(run, records):
+                return False
+            self._fix_dimension(run, records)
+            try:
+                run.copy(statements.copy(self._table, self._names(records)), self._stream(records))
+            except sql.UniqueViolation as error:
+                raise _KnownError from error
+            return True
+
         try:
-            run.copy(statements.copy(self._table, columns), binary.copy_stream(encoded))
-        except sql.UniqueViolation as error:
-            raise _KnownError from error
-        return True
+            copied = self._database.transaction(work)
+        except _KnownError:
+            return False
+        if copied:
+            self._written(records)
+        return copied
 
-    def _fix_dimension(self, run: Statements, columns: Columns) -> None:
-        """The first record decides, also when several processes write their first at once."""
-        if self._dimension is not None or "embedding" not in columns:
+    def _knows_any(self, run: Statements, records: Records) -> bool:
+        keys = [key_of(id) for id in records.ids]
+        return bool(run.rows(f"SELECT 1 FROM {self._table} WHERE id = ANY(%s::text[]) LIMIT 1", (keys,)))
+
+    def _stream(self, records: Records) -> Iterator[bytes]:
+        """Encoded while PostgreSQL works on what it has got already."""
+        yield binary.COPY_HEAD
+        for part in self._encoded(records, _PIECE):
+            yield binary.copied([[_IN_BINARY[name](value) for value in values] for name, values in part.items()])
+        yield binary.COPY_END
+
+    def _encoded(self, records: Records, most: int) -> Iterator[Columns]:
+        if len(records) <= most:
+            yield columns_of(records, words=self._full_text)
             return
-        dimension = (len(columns["embedding"][0]) - 4) // 4
+        for start in range(0, len(records), most):
+            part = records.take(range(start, min(start + most, len(records))))
+            yield columns_of(part, words=self._full_text)
+
+    def _names(self, records: Records) -> list[str]:
+        return list(columns_of(records.take([]), words=self._full_text))
+
+    def _fix_dimension(self, run: Statements, records: Records) -> None:
+        """The first record decides, also when several processes write their first at once."""
+        if self._dimension is not None or records.embeddings is None:
+            return
+        dimension = records.embeddings.shape[1]
         fixed = run.rows(
             f"UPDATE {quoted(self._options.schema)}.collections SET dimension = coalesce(dimension, %s) "
             "WHERE number = %s RETURNING dimension",
@@ -176,11 +182,11 @@ class PgvectorStore(CollectionStore):
                 f"but these have dimension {dimension}."
             )
 
-    def _written(self, columns: Columns) -> None:
-        if "embedding" in columns:
+    def _written(self, records: Records) -> None:
+        if records.embeddings is not None:
             if self._dimension is None:
-                self._index.info = replace(self._index.info, dimension=(len(columns["embedding"][0]) - 4) // 4)
-            self._index.written(len(columns["id"]))
+                self._index.info = replace(self._index.info, dimension=records.embeddings.shape[1])
+            self._index.written(len(records))
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -262,8 +268,3 @@ class PgvectorStore(CollectionStore):
 
 class _KnownError(Exception):
     """A record that was to be new is there."""
-
-
-def _parts(columns: Columns) -> Iterator[Columns]:
-    for start in range(0, len(columns["id"]), _AT_ONCE):
-        yield {name: values[start : start + _AT_ONCE] for name, values in columns.items()}

@@ -1,0 +1,78 @@
+"""PostgreSQL with pgvector, by psycopg and the library pgvector, as their documentation shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from pgvector.psycopg import register_vector
+from psycopg.types.json import Jsonb, set_json_dumps
+
+from beyond_engines.protocol import Batch, Direct, Matrix
+
+_COPIED_FROM = 100
+
+
+class Pgvector(Direct):
+    """One table with indexes of its metadata, of the words of its documents and, in the end, of its vectors."""
+
+    @staticmethod
+    def settings(address: str) -> dict[str, Any]:
+        return {"chroma_db_impl": "pgvector", "url": address, "schema": "beyond", "index_from": 1_000_000_000}
+
+    def __init__(self, address: str, dimension: int) -> None:
+        set_json_dumps(json.dumps)
+        self._connection = psycopg.connect(address, autocommit=True)
+        self._connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        register_vector(self._connection)
+        for statement in (
+            "DROP TABLE IF EXISTS beyond_direct",
+            f"""CREATE TABLE beyond_direct (
+                id text PRIMARY KEY, embedding vector({dimension}), document text, metadata jsonb,
+                words tsvector GENERATED ALWAYS AS (to_tsvector('simple', document)) STORED
+            )""",
+            "CREATE INDEX ON beyond_direct USING gin (metadata jsonb_path_ops)",
+            "CREATE INDEX ON beyond_direct USING gin (words)",
+            "SET hnsw.ef_search = 100",
+            "SET hnsw.iterative_scan = relaxed_order",
+        ):
+            self._connection.execute(statement)
+
+    def add(self, batch: Batch) -> None:
+        rows = zip(batch.ids, batch.embeddings, batch.documents, map(Jsonb, batch.metadatas), strict=True)
+        if len(batch.ids) < _COPIED_FROM:
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO beyond_direct (id, embedding, document, metadata) VALUES (%s, %s, %s, %s)", list(rows)
+                )
+            return
+        sql = "COPY beyond_direct (id, embedding, document, metadata) FROM STDIN (FORMAT BINARY)"
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            copy.set_types(["text", "vector", "text", "jsonb"])
+            for row in rows:
+                copy.write_row(row)
+
+    def index(self) -> None:
+        self._connection.execute(
+            "CREATE INDEX ON beyond_direct USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 100)"
+        )
+        self._connection.execute("ANALYZE beyond_direct")
+
+    def query(self, queries: Matrix, k: int, kind: str | None = None) -> list[list[Any]]:
+        condition = "TRUE" if kind is None else "metadata @> %s"
+        parameters = [] if kind is None else [Jsonb({"kind": kind})]
+        sql = (
+            f"SELECT id, document, metadata, embedding <=> %s AS distance FROM beyond_direct WHERE {condition} "
+            "ORDER BY distance LIMIT %s"
+        )
+        return [self._connection.execute(sql, [query, *parameters, k]).fetchall() for query in queries]
+
+    def get(self, ids: Sequence[str]) -> list[Any]:
+        sql = "SELECT id, document, metadata FROM beyond_direct WHERE id = ANY(%s)"
+        return self._connection.execute(sql, [list(ids)]).fetchall()
+
+    def close(self) -> None:
+        self._connection.execute("DROP TABLE IF EXISTS beyond_direct")
+        self._connection.close()
