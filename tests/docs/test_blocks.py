@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support import postgres
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,6 +20,8 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one namespace per page and an empty directory; what a block asserts holds."""
     monkeypatch.chdir(tmp_path)
+    if page.name == "pgvector.md":
+        monkeypatch.setenv("DATABASE_URL", postgres.postgres_url())
     namespace: dict[str, object] = {"__name__": "page"}
     for block in BLOCK.finditer(page.read_text()):
         line = page.read_text()[: block.start()].count("\n") + 1

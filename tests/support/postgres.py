@@ -32,6 +32,11 @@ def options(schema: str, **more: Any) -> dict[str, Any]:
     return {"url": postgres_url(), "schema": schema_for(schema), "pool_size": 4, **more}
 
 
+def settings() -> dict[str, Any]:
+    """What a client is made with whose tests take new names for their collections: they share one schema."""
+    return {"chroma_db_impl": "pgvector", **options("shared by all")}
+
+
 def schema_for(name: object) -> str:
     """A schema of its own for each name."""
     return "s" + hashlib.sha256(str(name).encode()).hexdigest()[:20]

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from support import postgres
 from support.server import RunningServer, running_server
 
 import chroma_plugin as chromadb
@@ -16,7 +17,8 @@ import chroma_plugin as chromadb
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 pytest.importorskip("haystack")
 
-BACKENDS = ("memory", "duckdb", "rest")
+BACKENDS = ("memory", "duckdb", "rest", "pgvector")
+KINDS = ("threads", "awaited")
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +34,8 @@ def settings_of(backend: str, request: pytest.FixtureRequest) -> chromadb.Settin
     if backend == "duckdb":
         path: Path = request.getfixturevalue("tmp_path")
         return chromadb.Settings(persist_directory=path / "store")
+    if backend == "pgvector":
+        return chromadb.Settings(**postgres.settings())
     server: RunningServer = request.getfixturevalue("haystack_server")
     return chromadb.Settings(
         chroma_api_impl="rest", chroma_server_host=server.host, chroma_server_http_port=server.port
@@ -59,7 +63,7 @@ def document_store(collection: chromadb.Collection) -> Any:
     return ChromaPluginDocumentStore(collection=collection)
 
 
-@pytest.fixture(params=[f"{backend}-{kind}" for backend in BACKENDS for kind in ("threads", "awaited")])
+@pytest.fixture(params=[f"{backend}-{kind}" for backend in BACKENDS for kind in KINDS])
 async def async_store(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     """A store on each backend, with a Collection and with an AsyncCollection."""
     from chroma_plugin_haystack import ChromaPluginDocumentStore

@@ -1,4 +1,4 @@
-"""Haystack's own tests of document stores, as they are, on memory, duckdb and rest."""
+"""Haystack's own tests of document stores, as they are, on memory, duckdb, rest and pgvector."""
 
 from __future__ import annotations
 

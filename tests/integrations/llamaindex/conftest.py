@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from support import postgres
 from support.server import RunningServer, running_server
 
 import chroma_plugin as chromadb
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # Without the extra there is nothing to test.
 collect_ignore_glob = [] if find_spec("llama_index") else ["test_*.py"]
 
-BACKENDS = ("memory", "duckdb", "rest")
+BACKENDS = ("memory", "duckdb", "rest", "pgvector")
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +40,8 @@ def opened(request: pytest.FixtureRequest) -> Callable[[str, Path], Any]:
         if backend == "rest":
             running = request.getfixturevalue("server")
             client = chromadb.HttpClient(running.host, running.port)
+        elif backend == "pgvector":
+            client = chromadb.Client(**postgres.settings())
         else:
             client = chromadb.Client() if backend == "memory" else chromadb.Client(path=directory / "store")
         with client:
