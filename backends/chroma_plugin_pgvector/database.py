@@ -42,7 +42,8 @@ class Statements:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """What the statement returns, columns in binary form where psycopg has one."""
         cursor = self._run(sql, parameters)
-        found: list[Row] = _now(cursor.fetchall()) if cursor.description else []
+        # Asking for the description would make an object for each column.
+        found: list[Row] = _now(cursor.fetchall()) if cursor.pgresult and cursor.pgresult.nfields else []
         return found
 
     def count(self, sql: str, parameters: Sequence[Any] = ()) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from pgvector.psycopg import register_vector
-from psycopg.types.json import Jsonb, set_json_dumps
+from psycopg.types.json import Jsonb
 
 from beyond_engines.protocol import Batch, Direct, Matrix
 
@@ -23,8 +22,8 @@ class Pgvector(Direct):
         return {"chroma_db_impl": "pgvector", "url": address, "schema": "beyond", "index_from": 1_000_000_000}
 
     def __init__(self, address: str, dimension: int) -> None:
-        set_json_dumps(json.dumps)
-        self._connection = psycopg.connect(address, autocommit=True)
+        # Nothing prepared on either side: what a transaction pooler takes.
+        self._connection = psycopg.connect(address, autocommit=True, prepare_threshold=None)
         self._connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
         register_vector(self._connection)
         for statement in (
@@ -56,7 +55,8 @@ class Pgvector(Direct):
 
     def index(self) -> None:
         self._connection.execute(
-            "CREATE INDEX ON beyond_direct USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 100)"
+            "CREATE INDEX ON beyond_direct USING hnsw (embedding vector_cosine_ops) "
+            "WITH (m = 16, ef_construction = 100)"
         )
         self._connection.execute("ANALYZE beyond_direct")
 

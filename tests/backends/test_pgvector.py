@@ -19,7 +19,7 @@ class TestPgvector(BackendConformance):
     ranks_exactly = False
     min_recall = 0.8
     index_size = 2000
-    examples = 15
+    examples = 8
 
     def open_backend(self, place: Path) -> Backend:
         return open_backend(default_manager().backend("pgvector"), options(place, index_from=1000))

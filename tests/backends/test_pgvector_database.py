@@ -173,10 +173,16 @@ def test_a_database_without_rights_or_extension(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{}, {"halfvec": True}, {"index": "ivfflat", "lists": 60}, {"index": "ivfflat", "halfvec": True, "lists": 3}],
+    ("space", "given"),
+    [
+        ("l2", {}),
+        ("cosine", {}),
+        ("ip", {}),
+        ("cosine", {"halfvec": True}),
+        ("l2", {"index": "ivfflat", "lists": 60}),
+        ("ip", {"index": "ivfflat", "halfvec": True}),
+    ],
 )
-@pytest.mark.parametrize("space", ["l2", "cosine", "ip"])
 def test_kinds_of_indexes(tmp_path: Path, given: dict[str, Any], space: str) -> None:
     """Each is built and used, finds nearly all, and gives the distances of the full vectors."""
     with client_of(tmp_path, index_from=500, probes=20, **given) as client:
