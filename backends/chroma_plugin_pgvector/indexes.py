@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import psycopg
@@ -38,6 +38,8 @@ _OPERATORS: Final = {Metric.L2: "<->", Metric.COSINE: "<=>", Metric.IP: "<#>"}
 class IndexKind:
     """What an index is over, and what a search has to order by to use it."""
 
+    method: str
+    """``hnsw`` or ``ivfflat``."""
     type: Literal["vector", "halfvec"]
     dimension: int
     metric: Metric
@@ -54,7 +56,8 @@ def kind_for(dimension: int | None, metric: Metric, options: PgvectorOptions) ->
     """None when there can be no index over these vectors."""
     if dimension is None or options.index == "none" or dimension > _MOST["halfvec"]:
         return None
-    return IndexKind("halfvec" if options.halfvec or dimension > _MOST["vector"] else "vector", dimension, metric)
+    half = options.halfvec or dimension > _MOST["vector"]
+    return IndexKind(options.index, "halfvec" if half else "vector", dimension, metric)
 
 
 class VectorIndex:
@@ -67,7 +70,7 @@ class VectorIndex:
         self._qualified = f"{quoted(options.schema)}.{self._name}"
         self._options = options
         self.info = info
-        self._is_ready = False
+        self._ready: IndexKind | None = None
         self._unseen = 0
         self._next_look = 0.0
         self._looking = threading.Lock()
@@ -83,14 +86,14 @@ class VectorIndex:
         kind = self.kind
         if kind is None or metric is not kind.metric:
             return None
-        if not self._is_ready and time.monotonic() >= self._next_look:
+        if self._ready is None and time.monotonic() >= self._next_look:
             self._glance()
-        return kind if self._is_ready else None
+        return self._ready
 
     def written(self, count: int) -> None:
         """So many records came in: perhaps it is time for an index."""
         self._unseen += count
-        if self._unseen >= self._options.index_from and not self._is_ready and self.kind is not None:
+        if self._unseen >= self._options.index_from and self._ready is None and self.kind is not None:
             self._glance()
 
     def build(self) -> None:
@@ -100,7 +103,7 @@ class VectorIndex:
         """
         self._failure = None
         pause = 0.01
-        while self.kind is not None and not self._is_ready and self._has_enough():
+        while self.kind is not None and self._ready is None and self._has_enough():
             self._look()
             if self._failure is not None:
                 raise StorageError(f"PostgreSQL could not build an index of {self.info.name!r}: {self._failure}.")
@@ -110,12 +113,13 @@ class VectorIndex:
 
     def stats(self) -> dict[str, Any]:
         state = self._state()
+        built = self._existing() if state == "ready" else None
         progress = self._database.rows(
             "SELECT phase, blocks_done, blocks_total FROM pg_stat_progress_create_index WHERE relid = to_regclass(%s)",
             (self._table,),
         )
         return {
-            "index": self._options.index if state == "ready" else "exact",
+            "index": built.method if built is not None else "exact",
             "index_state": state,
             "index_progress": None if not progress else dict(zip(("phase", "done", "total"), progress[0], strict=True)),
         }
@@ -150,10 +154,19 @@ class VectorIndex:
             self._looking.release()
 
     def _found(self) -> None:
-        self._is_ready = True
+        self._ready = self._existing()
         if self._building is not None:
             logger.info("The index of the collection %r is ready.", self.info.name)
             self.close()
+
+    def _existing(self) -> IndexKind | None:
+        """What the index is, which a client with other options may have built."""
+        kind = self.kind
+        [(definition,)] = self._database.rows("SELECT pg_get_indexdef(to_regclass(%s))", (self._qualified,))
+        if kind is None or definition is None:
+            return None
+        method = "ivfflat" if " USING ivfflat " in definition else "hnsw"
+        return replace(kind, method=method, type="halfvec" if "halfvec" in definition else "vector")
 
     def _is_free(self) -> bool:
         """Whether nothing that we asked for is going on, or has just failed."""

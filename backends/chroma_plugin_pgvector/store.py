@@ -18,7 +18,7 @@ from chroma_plugin_pgvector.conditions import Condition, condition_of, is_exact
 from chroma_plugin_pgvector.database import Database, Statements
 from chroma_plugin_pgvector.encoding import Columns, columns_of
 from chroma_plugin_pgvector.escaping import key_of
-from chroma_plugin_pgvector.indexes import VectorIndex
+from chroma_plugin_pgvector.indexes import IndexKind, VectorIndex
 from chroma_plugin_pgvector.options import PgvectorOptions
 from chroma_plugin_pgvector.reading import records_of
 from chroma_plugin_pgvector.schema import quoted, records_table
@@ -237,10 +237,10 @@ class PgvectorStore(CollectionStore):
         kind = None if request.exact else self._index.usable(request.metric)
         if kind is None:
             return self._searcher.exact(request)
-        return self._searcher.by_index(request, kind, self._search_settings(request.k))
+        return self._searcher.by_index(request, kind, self._search_settings(kind, request.k))
 
-    def _search_settings(self, k: int) -> dict[str, str]:
-        if self._options.index == "ivfflat":
+    def _search_settings(self, kind: IndexKind, k: int) -> dict[str, str]:
+        if kind.method == "ivfflat":
             return searching.ivfflat_settings(self._options.probes)
         ef_search = self._index.info.configuration.get("hnsw", {}).get("ef_search", 100)
         return searching.hnsw_settings(int(ef_search), k)

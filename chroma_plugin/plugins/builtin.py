@@ -10,6 +10,7 @@ BUILTIN: Final[Mapping[str, str]] = {
     "duckdb": "chroma_plugin_duckdb",
     "rest": "chroma_plugin_rest",
     "chromadb": "chroma_plugin_chromadb",
+    "pgvector": "chroma_plugin_pgvector",
     "embedding_functions": "chroma_plugin.embedding_functions.plugin",
     "langchain": "chroma_plugin_langchain",
     "llamaindex": "chroma_plugin_llamaindex",

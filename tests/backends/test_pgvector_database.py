@@ -207,6 +207,20 @@ def test_kinds_of_indexes(tmp_path: Path, given: dict[str, Any], space: str) -> 
     assert is_used(table)
 
 
+def test_an_index_that_another_client_chose(tmp_path: Path) -> None:
+    """Whatever there is, is used; without wishing for an index, searches are exact."""
+    with client_of(tmp_path, index_from=500, index="ivfflat", lists=60) as client:
+        vectors = fill(client.create_collection("things", embedding_function=None), 3000, dimension=32)
+        things = client.get_collection("things", embedding_function=None)
+        things.create_index()
+    with client_of(tmp_path, index_from=500, halfvec=True) as client:
+        things = client.get_collection("things", embedding_function=None)
+        assert things.info()["store"]["index"] == "ivfflat"
+        assert things.query(query_embeddings=vectors[7], n_results=1)["ids"] == [["i7"]]
+        table = things.info()["store"]["table"].replace('"', "")
+    assert is_used(table)
+
+
 def test_an_index_comes_by_itself_and_says_so(things: chromadb.Collection, caplog: pytest.LogCaptureFixture) -> None:
     """When records are enough, beside the writes; searches are exact until then, and use it after."""
     caplog.set_level(logging.INFO, "chroma_plugin")
