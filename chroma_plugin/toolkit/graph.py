@@ -115,9 +115,6 @@ class Graph:
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
         threads = 1 if len(queries) == 1 else settings.num_threads or -1
-        lengths = np.ones(1, np.float32)
-        if settings.metric is Metric.COSINE:
-            queries, lengths = unit(queries)
         points = self.projection.apply(queries)
         points[:, -1] = 0
         try:
@@ -128,7 +125,7 @@ class Graph:
         # A point is as long as its vector, or as the longest: so the distance tells the inner product.
         scores = squares(points)[:, None] - away
         if settings.metric is not Metric.L2:
-            scores = (scores + self.square) * (lengths[:, None] / 2)
+            scores = (scores + np.float32(self.square)) / np.float32(2)
         return self.rows[labels.astype(np.intp)], scores
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:

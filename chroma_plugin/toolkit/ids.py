@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +34,19 @@ class SortedIds:
         places = np.arange(len(which)) + np.repeat(firsts - np.cumsum(counts) + counts, counts)
         return which, self.rows[places].astype(np.intp)
 
+    def candidates_of_one(self, id: str) -> Iterator[int]:
+        """The rows that have the hash of the id."""
+        [wanted] = hashes((id,)).tolist()
+        known = self.hashes.data
+        place = bisect_left(known, wanted)
+        while place < len(known) and known[place] == wanted:
+            yield int(self.rows[place])
+            place += 1
+
+
+_FEW: Final = 16
+"""Ids that are found quicker one by one than by arrays."""
+
 
 def hashes(ids: Iterable[str]) -> Hashes:
     """Hard to make collide, unlike a CRC: an id may come from anybody."""
@@ -46,26 +61,33 @@ def sorted_ids(ids: Sequence[str], rows: npt.NDArray[np.intp]) -> SortedIds:
     return SortedIds(own[order], rows[order].astype(np.uint32))
 
 
+IsOf = Callable[[int, str], bool]
+"""Whether a row is alive and has the id."""
 AreOf = Callable[[npt.NDArray[np.intp], Sequence[str]], Sequence[bool]]
-"""Whether each of some rows is alive and has the id that stands in its place."""
+"""The same of many rows, each with the id that stands in its place."""
 
 
 class Ids:
     """Rows by id. The caller keeps writers and readers apart."""
 
-    def __init__(self, early: SortedIds | None = None, are_of: AreOf | None = None) -> None:
-        self._early, self._are_of = early, are_of
+    def __init__(self, early: SortedIds | None, is_of: IsOf, are_of: AreOf) -> None:
+        self._early, self._is_of, self._are_of = early, is_of, are_of
         self._late: dict[str, int] = {}
 
     def rows_of(self, ids: Iterable[str]) -> list[int]:
         """The row of each id; -1 for one that is not known."""
         late = self._late
-        if self._early is None or self._are_of is None:
+        if self._early is None:
             return [late.get(id, -1) for id in ids]
         ids = list(ids)
         rows = [late.get(id, -1) for id in ids]
         missing = [at for at, row in enumerate(rows) if row < 0]
-        if missing:
+        if len(missing) <= _FEW:
+            for at in missing:
+                rows[at] = next(
+                    (row for row in self._early.candidates_of_one(ids[at]) if self._is_of(row, ids[at])), -1
+                )
+        else:
             which, candidates = self._early.candidates([ids[at] for at in missing])
             asked = [missing[at] for at in which.tolist()]
             are = self._are_of(candidates, [ids[at] for at in asked])

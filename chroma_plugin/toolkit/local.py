@@ -236,6 +236,7 @@ class LocalStore(CollectionStore):
 
     def compact(self) -> None:
         self._upkeep.compact_now()
+        self._upkeep.look()
 
     def stats(self) -> dict[str, Any]:
         return self._upkeep.stats()

@@ -38,6 +38,9 @@ _GRAPH_HOP: Final = 2_000.0
 _CALL: Final = 15_000.0
 """What a plan costs by itself."""
 
+_KEPT: Final = 1_000
+"""Choices that a view keeps."""
+
 SKETCH_FROM: Final = 2_048
 """Rows from which sketches are worth having: a sweep of 2k x 384 takes 0.1 ms."""
 SKETCH_TAIL: Final = 1_024
@@ -93,7 +96,14 @@ class Task:
         return dict(sorted(costs.items(), key=lambda item: item[1]))
 
     def plan(self) -> Plan:
-        return next(iter(self.costs()))
+        """The cheapest; chosen once for searches that are alike."""
+        asked = (self.qualifying, self.k, self.ef, self.exact)
+        plan: Plan | None = self.view.plans.get(asked)
+        if plan is None:
+            plan = next(iter(self.costs()))
+            if len(self.view.plans) < _KEPT:
+                self.view.plans[asked] = plan
+        return plan
 
     def told(self) -> dict[str, Any]:
         """The choice, for people."""

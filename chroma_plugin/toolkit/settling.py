@@ -102,7 +102,7 @@ def settle(store: LocalStore, journal: Journal) -> None:
                 _copy(table, view.length, store.view.length, file)
                 table.vectors = file
         file.remove_others()
-    journal.settle(int(stamps.max()))
+    let_go(table, journal)
     table.vectors.release()
 
 
@@ -160,6 +160,13 @@ def moved(view: View, rows: RowNumbers, journal: Journal) -> Table:
         file.settle(table.stamps[:])
     file.remove_others()
     return table
+
+
+def let_go(table: Table, journal: Journal) -> None:
+    """Have the journal drop the vectors that stand in the file of this table."""
+    vectors = table.vectors
+    if isinstance(vectors, VectorFile) and vectors.settled:
+        journal.settle(int(table.stamps[: vectors.settled].max()))
 
 
 def _filled_with(table: Table, view: View, rows: RowNumbers) -> Table:

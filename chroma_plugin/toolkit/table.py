@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import numpy as np
@@ -77,6 +77,8 @@ class View:
     """Every live row below this number is in one of the graphs."""
     sketches: tuple[Sketch, ...] = ()
     """One behind the other, from row 0."""
+    plans: dict[tuple[int, int, int, bool], Any] = field(default_factory=dict, init=False)
+    """What `planner` has chosen for searches of this view."""
 
     @property
     def sketched(self) -> int:
@@ -132,7 +134,7 @@ class Table:
         self.places = Growing(np.int64)
         self.stamps = Growing(np.int64)
         self._squares = _Squares(0, Growing(np.float32))
-        self._ids = Ids(early, self._are_of)
+        self._ids = Ids(early, self._is_of, self._are_of)
         self._columns: dict[str, Column] = {}
         self.words = TextIndex()
         self._deriving = threading.Lock()
@@ -150,6 +152,9 @@ class Table:
     def find(self, ids: Iterable[str]) -> RowNumbers:
         """The rows of those ids that are known, in their order."""
         return np.array([row for row in self.rows_of(ids) if row >= 0], dtype=np.intp)
+
+    def _is_of(self, row: int, id: str) -> bool:
+        return bool(self.view.alive[row]) and self.texts.id(row) == id
 
     def _are_of(self, rows: RowNumbers, ids: Sequence[str]) -> list[bool]:
         alive, own = self._alive[:][rows].tolist(), self.texts.take(rows, (Kind.ID,))[0]

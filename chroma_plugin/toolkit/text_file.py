@@ -11,7 +11,7 @@ import weakref
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
-from typing import AnyStr, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,8 @@ Lengths = npt.NDArray[np.int32]
 """Bytes of each text of each row, shape (rows, columns); -1 for None."""
 
 _BLOCK: Final = 64 << 10
-_AT_ONCE: Final = 1 << 20
-"""Bytes that are searched in one piece."""
+_FEW: Final = 24
+"""Rows that are read quicker one by one than by arrays."""
 _ROWS_AT_ONCE: Final = 20_000
 
 
@@ -33,8 +33,13 @@ class TextFile:
 
     def __init__(self, path: Path, lengths: Lengths, checksums: Sequence[int]) -> None:
         self.path: Final = path
-        self.lengths = lengths
-        self._ends = np.cumsum(np.maximum(lengths, 0).sum(axis=1, dtype=np.int64))
+        self.lengths = np.ascontiguousarray(lengths)
+        self._columns = lengths.shape[1]
+        starts = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(np.maximum(lengths, 0).sum(axis=1), out=starts[1:])
+        self._starts = starts
+        # A look at one number is five times as quick through these.
+        self._start_of, self._length_of = memoryview(starts.data), memoryview(self.lengths.reshape(-1).data)
         self._descriptor = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._descriptor).atexit = False
         self.blocks = _blocks(path, self._descriptor, self.size, checksums)
@@ -47,17 +52,32 @@ class TextFile:
 
     @property
     def size(self) -> int:
-        return int(self._ends[-1]) if len(self._ends) else 0
+        return int(self._starts[-1])
 
     def take(self, rows: RowNumbers, columns: Sequence[int]) -> list[list[bytes | None]]:
         """For each of the columns the texts of those rows."""
+        if len(rows) <= _FEW:
+            texts = [self.row(row) for row in rows.tolist()]
+            return [[row[column] for row in texts] for column in columns]
         lengths = self.lengths[rows]
         sizes = np.maximum(lengths, 0)
-        ends = np.cumsum(sizes, axis=1, dtype=np.int64)
-        ends += (self._ends[rows] - ends[:, -1])[:, None]
+        ends = np.cumsum(sizes, axis=1, dtype=np.int64) + self._starts[rows][:, None]
         if not self.blocks.sound:
             self.blocks.look_at(_touched(ends[:, 0] - sizes[:, 0], ends[:, -1]))
         return [self._texts(ends[:, column], lengths[:, column]) for column in columns]
+
+    def row(self, row: int) -> list[bytes | None]:
+        """All texts of a row."""
+        place, texts, data = self._start_of[row], [], self._map  # type: int, list[bytes | None], bytes | mmap.mmap
+        if not self.blocks.sound:
+            self.blocks.look_between(place, self._start_of[row + 1])
+        for length in self._length_of[row * self._columns : (row + 1) * self._columns]:
+            if length < 0:
+                texts.append(None)
+            else:
+                texts.append(data[place : place + length])
+                place += length
+        return texts
 
     def _texts(self, ends: npt.NDArray[np.int64], lengths: npt.NDArray[np.int32]) -> list[bytes | None]:
         data = self._map
@@ -67,48 +87,31 @@ class TextFile:
         ]
 
     def holding(self, text: bytes, column: int) -> list[int]:
-        """The rows whose text in that column holds this one, in their order."""
+        """The rows whose text in that column holds this one, in their order. One search through the whole file takes
+        less than one in each text, unless most hold it.
+        """
         if not text:
             return np.flatnonzero(self.lengths[:, column] >= 0).tolist()
         self.blocks.look_between(0, self.size)
         found: list[int] = []
-        first = 0
-        while first < len(self):
-            last = max(first + 1, int(np.searchsorted(self._ends, self._start(first) + _AT_ONCE)))
-            found += self._holding(text, column, first, min(last, len(self)))
-            first = last
+        place = self._map.find(text)
+        while place >= 0:
+            row = bisect_right(self._start_of, place) - 1
+            if self._is_inside(place, place + len(text), row, column):
+                found.append(row)
+                place = self._start_of[row + 1] - 1
+            place = self._map.find(text, place + 1)
         return found
 
-    def _holding(self, text: bytes, column: int, first: int, last: int) -> list[int]:
-        start, sizes = self._start(first), np.maximum(self.lengths[first:last], 0)
-        begins = self._ends[first:last] - sizes[:, column:].sum(axis=1) - start
-        data = self._map[start : int(self._ends[last - 1])]
-        rows = rows_holding(data, text, begins.tolist(), (begins + sizes[:, column]).tolist())
-        return [first + row for row in rows]
-
-    def _start(self, row: int) -> int:
-        return int(self._ends[row - 1]) if row else 0
+    def _is_inside(self, first: int, last: int, row: int, column: int) -> bool:
+        lengths = self._length_of[row * self._columns : row * self._columns + column + 1]
+        start = self._start_of[row] + sum(length for length in lengths[:-1] if length > 0)
+        return start <= first and last <= start + max(lengths[-1], 0)
 
     def release(self) -> None:
         """Memory that can be had again from the file may be given back."""
         if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
-
-
-def rows_holding(whole: AnyStr, text: AnyStr, begins: Sequence[int], ends: Sequence[int]) -> list[int]:
-    """Of texts that stand in a long one, from `begins` up to `ends`, those that hold this one. One search through all
-    of them takes less than one in each, unless most hold it.
-    """
-    found = []
-    place = whole.find(text)
-    while place >= 0:
-        row = bisect_right(begins, place) - 1
-        if row >= 0 and place + len(text) <= ends[row]:
-            found.append(row)
-        if row + 1 == len(begins):
-            break
-        place = whole.find(text, begins[row + 1])
-    return found
 
 
 def _touched(starts: RowNumbers, ends: RowNumbers) -> RowNumbers:

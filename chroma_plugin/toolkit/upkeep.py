@@ -26,7 +26,7 @@ from chroma_plugin.toolkit.journal import Journal
 from chroma_plugin.toolkit.planner import SKETCH_FROM, SKETCH_TAIL, TAIL_FROM, graph_from
 from chroma_plugin.toolkit.projection import Projection, fit
 from chroma_plugin.toolkit.sketch import Sketch
-from chroma_plugin.toolkit.table import View
+from chroma_plugin.toolkit.table import Table, View
 
 if TYPE_CHECKING:
     from chroma_plugin.toolkit.local import LocalStore
@@ -241,17 +241,24 @@ class Upkeep:
         """A table of the live rows alone takes the place of the present one; what the graphs cover stays in front."""
         view = self._store.view
         view.table.words.keep_up(view.table.documents, view.length)  # before writers have to wait
-        with self._tending, self._store.writing:
-            view = self._store.view
-            if view.count == view.length:
-                return
-            rows = np.flatnonzero(view.alive)
-            front = int(np.count_nonzero(view.alive[: view.covered]))
-            rows = np.concatenate([view.sorted(rows[:front]), view.sorted(rows[front:])])
-            table = settling.moved(view, rows, self._journal)
-            table.words = view.table.words.moved(rows, view.length)
-            kept = tuple(graph.with_rows_of(table.stamps[:]) for graph in view.graphs)
-            self._store.publish(replace(table.view, graphs=kept, covered=front))
+        with self._tending:
+            with self._store.writing:
+                view = self._store.view
+                if view.count == view.length:
+                    return
+                table = self._compacted(view)
+            self._remove([f"{sketch.name}.sketch" for sketch in view.sketches])
+            settling.let_go(table, self._journal)
+
+    def _compacted(self, view: View) -> Table:
+        rows = np.flatnonzero(view.alive)
+        front = int(np.count_nonzero(view.alive[: view.covered]))
+        rows = np.concatenate([view.sorted(rows[:front]), view.sorted(rows[front:])])
+        table = settling.moved(view, rows, self._journal)
+        table.words = view.table.words.moved(rows, view.length)
+        kept = tuple(graph.with_rows_of(table.stamps[:]) for graph in view.graphs)
+        self._store.publish(replace(table.view, graphs=kept, covered=front))
+        return table
 
     def settle_now(self) -> None:
         """Put the vectors that the journal keeps into their file, if they are many."""

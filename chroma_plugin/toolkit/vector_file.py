@@ -38,8 +38,6 @@ SUPPORTED: Final = hasattr(os, "pread") and hasattr(mmap.mmap, "madvise")
 _FORMAT: Final = 1
 _BLOCK_BYTES: Final = 256 << 10
 """Bytes under one checksum: a first look at one row costs 0.2 ms."""
-_FEW: Final = 64
-"""Rows that are read one by one, 1.5 microseconds each: mapping them would keep whole pages in memory."""
 _LARGEST_SLACK: Final = 64 << 20
 _WAY_OUT: Final = "Restore the directory from a backup."
 
@@ -138,12 +136,7 @@ class VectorFile:
     def take(self, rows: RowNumbers) -> Matrix:
         if not self._blocks.sound:
             self._blocks.look_at(rows * self._width // self._blocks.block)
-        if len(rows) > _FEW:
-            return self._mapped(self._length)[rows]
-        taken = np.empty((len(rows), self.dimension), dtype=np.float32)
-        for row, target in zip(rows.tolist(), taken, strict=True):
-            os.preadv(self._descriptor, [target.data], row * self._width)
-        return taken
+        return self._mapped(self._length)[rows]
 
     def release(self) -> None:
         with self._mapping:
