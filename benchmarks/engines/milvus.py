@@ -45,6 +45,9 @@ class Milvus(Engine):
     def query_where(self, vector: np.ndarray, k: int, where: Where) -> list[int]:
         return self._search(vector[None], k, sql(where, "=="))[0]
 
+    def query_contains(self, vector: np.ndarray, k: int, text: str, where: Where | None) -> list[int]:
+        return self._search(vector[None], k, _contains(text, where))[0]
+
     def _search(self, vectors: np.ndarray, k: int, where: str = "") -> list[list[int]]:
         found = self.client.search("records", vectors.tolist(), filter=where, limit=k, output_fields=EVERYTHING)
         return [[int(hit["id"]) for hit in hits] for hits in found]
@@ -59,9 +62,7 @@ class Milvus(Engine):
         return int(self.client.query("records", sql(where, "=="), output_fields=["count(*)"])[0]["count(*)"])
 
     def contains(self, text: str, where: Where | None) -> int:
-        found = f"document like {literal(f'%{text}%')}"
-        condition = found if where is None else f"{sql(where, '==')} and {found}"
-        return len(self.client.query("records", condition, output_fields=EVERYTHING, limit=16_000))
+        return len(self.client.query("records", _contains(text, where), output_fields=EVERYTHING, limit=16_000))
 
     def update_metadata(self, ids: list[str], metadatas: Sequence[Mapping[str, Any]]) -> None:
         raise NotImplementedError
@@ -74,6 +75,11 @@ class Milvus(Engine):
 
     def delete(self, ids: list[str]) -> None:
         self.client.delete("records", ids)
+
+
+def _contains(text: str, where: Where | None) -> str:
+    found = f"document like {literal(f'%{text}%')}"
+    return found if where is None else f"{sql(where, '==')} and {found}"
 
 
 def _rows(records: Records) -> list[dict[str, Any]]:

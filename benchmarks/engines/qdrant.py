@@ -54,6 +54,9 @@ class Qdrant(Engine):
     def query_exact(self, vector: np.ndarray, k: int) -> list[int]:
         return self.query(vector, k)
 
+    def query_contains(self, vector: np.ndarray, k: int, text: str, where: Where | None) -> list[int]:
+        return self._search(vector, k, _contains(text, where))
+
     def _search(self, vector: np.ndarray, k: int, condition: Any) -> list[int]:
         found = self.client.query_points("records", vector, limit=k, query_filter=condition, with_payload=True)
         return [int(point.id) for point in found.points]
@@ -68,11 +71,7 @@ class Qdrant(Engine):
         return int(self.client.count("records", _filter(where)).count)
 
     def contains(self, text: str, where: Where | None) -> int:
-        from qdrant_client import models
-
-        must = [models.FieldCondition(key="document", match=models.MatchText(text=text))]
-        found = models.Filter(must=[*must, *([_filter(where)] if where else [])])
-        return len(self.client.scroll("records", found, limit=1_000_000, with_payload=True)[0])
+        return len(self.client.scroll("records", _contains(text, where), limit=1_000_000, with_payload=True)[0])
 
     def update_metadata(self, ids: list[str], metadatas: Sequence[Mapping[str, Any]]) -> None:
         from qdrant_client import models
@@ -91,6 +90,13 @@ class Qdrant(Engine):
 
     def delete(self, ids: list[str]) -> None:
         self.client.delete("records", [int(id) for id in ids])
+
+
+def _contains(text: str, where: Where | None) -> Any:
+    from qdrant_client import models
+
+    must = [models.FieldCondition(key="document", match=models.MatchText(text=text))]
+    return models.Filter(must=[*must, *([_filter(where)] if where else [])])
 
 
 def _filter(where: Where) -> Any:

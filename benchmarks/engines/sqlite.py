@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from engines.protocol import FIELDS, Engine, Records, Where, sql
+from engines.protocol import FIELDS, Engine, Records, Where, literal, sql
 
 TYPES = {str: "text", int: "integer", bool: "boolean"}
 COLUMNS = ", ".join(["document", *FIELDS])
@@ -55,10 +56,13 @@ class SQLiteVec(Engine):
         return self.query(vector, k)
 
     def query_where(self, vector: np.ndarray, k: int, where: Where) -> list[int]:
-        if "$or" in where:
-            raise NotImplementedError("vec0 has no OR beside a search.")
+        if "$or" in where:  # vec0 has no OR beside a search, but takes the ids that another query finds
+            return self._search(vector, k, _among(sql(where)))
         parts = where.get("$and", [where])
         return self._search(vector, k, "".join(f" and {sql(part)}" for part in parts))
+
+    def query_contains(self, vector: np.ndarray, k: int, text: str, where: Where | None) -> list[int]:
+        return self._search(vector, k, _among(f"instr(document, {literal(text)}) > 0{_and(where)}"))
 
     def _search(self, vector: np.ndarray, k: int, condition: str) -> list[int]:
         command = f"SELECT id, distance, {COLUMNS} FROM records WHERE vector MATCH ? AND k = ?{condition}"
@@ -78,7 +82,12 @@ class SQLiteVec(Engine):
         return int(self.connection.execute(f"SELECT count(*) FROM records WHERE {sql(where)}").fetchone()[0])
 
     def contains(self, text: str, where: Where | None) -> int:
-        return self._rows(f"instr(document, ?) > 0{f' and {sql(where)}' if where else ''}", text)
+        return self._rows(f"instr(document, ?) > 0{_and(where)}", text)
+
+    def regex(self, pattern: str, where: Where | None) -> int:
+        """SQLite has the operator and leaves the function to its user."""
+        self.connection.create_function("regexp", 2, lambda wanted, text: bool(re.search(wanted, text)))
+        return self._rows(f"document REGEXP ?{_and(where)}", pattern)
 
     def update_metadata(self, ids: list[str], metadatas: Sequence[Mapping[str, Any]]) -> None:
         changes = ", ".join(f"{key} = ?" for key in metadatas[0])
@@ -103,3 +112,11 @@ class SQLiteVec(Engine):
 
     def compact(self) -> None:
         self.connection.execute("VACUUM")
+
+
+def _among(condition: str) -> str:
+    return f" and id in (SELECT id FROM records WHERE {condition})"
+
+
+def _and(where: Where | None) -> str:
+    return f" and {sql(where)}" if where else ""
