@@ -40,6 +40,9 @@ HEAVY = {"duckdb", "hnswlib", "tokenizers", "safetensors", "tqdm", "re2", "typer
     "psycopg_pool",
     "starlette",
     "uvicorn",
+    "pymilvus",
+    "milvus_lite",
+    "grpc",
 }
 MAY_IMPORT = {
     "cli": {"typer", "rich"},
@@ -50,6 +53,7 @@ MAY_IMPORT = {
     "backends/chroma_plugin_rest": {"httpx"},
     "backends/chroma_plugin_duckdb": {"duckdb"},
     "backends/chroma_plugin_pgvector": {"psycopg", "psycopg_pool"},
+    "backends/chroma_plugin_milvus": {"pymilvus", "grpc"},
 }
 
 

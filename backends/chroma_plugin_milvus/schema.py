@@ -1,0 +1,77 @@
+"""The Milvus collections that hold our catalog and records."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pymilvus import CollectionSchema, DataType, MilvusClient
+from pymilvus.milvus_client.index import IndexParams
+
+from chroma_plugin.types import CollectionInfo, Metric
+from chroma_plugin_milvus import pieces
+from chroma_plugin_milvus.options import MilvusOptions
+
+TEXTS: Final = ("id", "document", "metadata", "uri")
+
+METRIC: Final = {Metric.L2: "L2", Metric.COSINE: "COSINE", Metric.IP: "IP"}
+
+LEAST_DIMENSION: Final = 2
+"""Of a Milvus vector; one number gets a zero beside it, which changes none of the three distances."""
+MOST_DIMENSION: Final = 32_768
+
+
+def records(dimension: int) -> CollectionSchema:
+    """``key`` is a hash of the id, ``place`` the order of insertion; `chroma_plugin_milvus.tokens` says what ``tokens``
+    and ``numbers`` are, `chroma_plugin_milvus.pieces` how texts are kept.
+    """
+    schema = _keyed()
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=max(dimension, LEAST_DIMENSION))
+    schema.add_field("tokens", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=pieces.MOST, max_length=32)
+    schema.add_field("numbers", DataType.JSON)
+    for name in TEXTS:
+        _add_text(schema, name)
+    return schema
+
+
+def catalog() -> CollectionSchema:
+    """One JSON text per tenant, database and collection. Milvus wants a vector in every collection."""
+    schema = _keyed()
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=LEAST_DIMENSION)
+    _add_text(schema, "entry")
+    return schema
+
+
+def record_index(options: MilvusOptions, info: CollectionInfo) -> IndexParams:
+    """The index that the options and the collection's configuration ask for."""
+    params: dict[str, Any] = {}
+    if options.index_type == "HNSW":
+        hnsw = info.configuration.get("hnsw", {})
+        params = {"M": hnsw.get("max_neighbors", 16), "efConstruction": hnsw.get("ef_construction", 100)}
+    return _index(options.index_type, METRIC[info.metric], {**params, **options.index_params})
+
+
+def catalog_index() -> IndexParams:
+    return _index("FLAT", "L2", {})
+
+
+def _keyed() -> CollectionSchema:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=64)
+    schema.add_field("place", DataType.INT64)
+    return schema
+
+
+def _add_text(schema: CollectionSchema, name: str) -> None:
+    schema.add_field(
+        name,
+        DataType.ARRAY,
+        element_type=DataType.VARCHAR,
+        max_capacity=pieces.MOST,
+        max_length=pieces.PIECE_BYTES,
+    )
+
+
+def _index(kind: str, metric: str, params: dict[str, Any]) -> IndexParams:
+    index = MilvusClient.prepare_index_params()
+    index.add_index("vector", index_type=kind, metric_type=metric, params=params)
+    return index

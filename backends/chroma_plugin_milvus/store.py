@@ -1,0 +1,210 @@
+"""The records of one collection, in Milvus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from chroma_plugin import fallback
+from chroma_plugin.backend import CollectionStore, Pushdown
+from chroma_plugin.errors import InvalidDimensionError
+from chroma_plugin.filters import Expr
+from chroma_plugin.types import CollectionInfo, Field, Hits, Metric, Records, Scan, Search
+from chroma_plugin_milvus import expressions, rows, schema, tokens
+from chroma_plugin_milvus.options import MilvusOptions
+from chroma_plugin_milvus.table import KEYS_AT_ONCE, WINDOW, Row, Table
+
+READ_BYTES: Final = 16 << 20
+"""About as much as is read at once."""
+ROWS_AT_ONCE: Final = 1_000
+HITS_AT_ONCE: Final = 65_536
+"""Queries in one request times k."""
+
+
+class MilvusStore(CollectionStore):
+    """Reads go to Milvus each time, so that several processes see one collection."""
+
+    def __init__(self, table: Table, info: CollectionInfo, options: MilvusOptions) -> None:
+        self._table = table
+        self._info = info
+        self._options = options
+        self._last_place = 0
+
+    def takes(self, part: Expr) -> Pushdown:
+        return expressions.takes(part)
+
+    def configure(self, info: CollectionInfo) -> None:
+        self._info = info
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def put(self, records: Records) -> None:
+        if not len(records):
+            return
+        known = self._places(records.ids)
+        self._write(records, known)
+
+    def insert(self, records: Records) -> Sequence[str]:
+        known = self._places(records.ids)
+        fresh = [row for row, id in enumerate(records.ids) if id not in known]
+        if fresh:
+            self._write(records.take(fresh) if known else records, {})
+        return [id for id in records.ids if id in known]
+
+    def delete(self, ids: Sequence[str]) -> int:
+        known = self._table.of_keys([tokens.key(id) for id in ids], ["place"])
+        self._table.delete(list(known))
+        return len(known)
+
+    def _write(self, records: Records, known: dict[str, int]) -> None:
+        assert records.embeddings is not None
+        dimension = records.embeddings.shape[1]
+        if dimension > schema.MOST_DIMENSION:
+            raise InvalidDimensionError(
+                f"Embeddings have {dimension:,} dimensions; Milvus takes {schema.MOST_DIMENSION:,} at most."
+            )
+        fresh = iter(self._next_places(len(records) - len(known)))
+        places = [known[id] if id in known else next(fresh) for id in records.ids]
+        written, row_bytes = rows.written(records, places)
+        self._table.make(schema.records(dimension), schema.record_index(self._options, self._info))
+        self._table.upsert(written, row_bytes)
+
+    def _places(self, ids: Sequence[str]) -> dict[str, int]:
+        """Where in the order of insertion the known ones stand."""
+        keys = [tokens.key(id) for id in ids]
+        found = self._table.of_keys(keys, ["place"])
+        return {id: found[key]["place"] for id, key in zip(ids, keys, strict=True) if key in found}
+
+    def _next_places(self, count: int) -> range:
+        # Several processes may write, and nobody hands out numbers: the clock orders what they insert.
+        first = max(self._last_place + 1, time.time_ns())
+        self._last_place = first + count
+        return range(first, first + count)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def count(self, where: Expr | None = None) -> int:
+        return self._table.count(expressions.expression(where))
+
+    def scan(self, request: Scan) -> Iterator[Records]:
+        keys = self._keys(request)
+        stop = None if request.limit is None else request.offset + request.limit
+        keys = keys[request.offset : stop]
+        size = self._rows_at_once(request.fields)
+        for start in range(0, len(keys), size):
+            part = keys[start : start + size]
+            found = self._table.of_keys(part, rows.columns(request.fields))
+            present = [found[key] for key in part if key in found]
+            if present:
+                yield self._read(present, request.fields)
+
+    def _keys(self, request: Scan) -> list[str]:
+        """Of the records that match, in the order of the request."""
+        if request.ids is None:
+            found = self._table.all(expressions.expression(request.where), ["key", "place"])
+            return [row["key"] for row in sorted(found, key=_place)]
+        keys = [tokens.key(id) for id in request.ids]
+        if request.where is None and request.limit is None and not request.offset:
+            return keys  # those that do not exist are left out when they are read
+        known: set[str] = set()
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            part = request.ids[start : start + KEYS_AT_ONCE]
+            known.update(row["key"] for row in self._table.all(_among(part, request.where), ["key"]))
+        return [key for key in keys if key in known]
+
+    def _read(self, found: Sequence[Row], fields: frozenset[Field]) -> Records:
+        return rows.read(found, fields, self._dimension(found, fields))
+
+    def _dimension(self, found: Sequence[Row], fields: frozenset[Field]) -> int:
+        if self._info.dimension is not None or "embeddings" not in fields:
+            return self._info.dimension or 0
+        return len(found[0]["vector"])
+
+    def _rows_at_once(self, fields: frozenset[Field]) -> int:
+        row_bytes = (self._info.dimension or 0) * 4 + 4096 if fields else 64
+        return max(1, min(ROWS_AT_ONCE if fields else KEYS_AT_ONCE, READ_BYTES // row_bytes))
+
+    # -- searching ---------------------------------------------------------------------------------------------------
+
+    def search(self, request: Search) -> list[Hits]:
+        if not self._table.exists() or self._must_sweep(request):
+            return fallback.search(self, request)
+        size = max(1, HITS_AT_ONCE // request.k)
+        answers: list[Hits] = []
+        for start in range(0, len(request.embeddings), size):
+            answers += self._nearest(request, start, size)
+        return answers
+
+    def _must_sweep(self, request: Search) -> bool:
+        """Milvus can't be asked this, or answers it only approximately."""
+        too_many = not 0 < request.k <= WINDOW or (request.ids is not None and len(request.ids) > KEYS_AT_ONCE)
+        return too_many or request.ids == [] or (request.exact and self._options.index_type != "FLAT")
+
+    def _nearest(self, request: Search, start: int, size: int) -> list[Hits]:
+        queries = request.embeddings[start : start + size]
+        where = _among(request.ids, request.where)
+        found = self._table.search(
+            rows.widened(queries), where, request.k, ["place", *rows.columns(request.fields)], self._params(request.k)
+        )
+        answers = [self._hits(request, hits) for hits in found]
+        if min(map(len, found), default=0) < request.k:
+            self._complete(request, where, found, answers, queries)
+        return answers
+
+    def _complete(self, request: Search, where: str, found: list[list[Row]], answers: list[Hits], queries: Any) -> None:
+        """A graph may find fewer than k; where more match, everything is swept."""
+        possible = min(request.k, self._table.count(where))
+        for place, hits in enumerate(found):
+            if len(hits) < possible:
+                [answers[place]] = fallback.search(self, _alone(request, queries[place : place + 1]))
+
+    def _hits(self, request: Search, found: list[Row]) -> Hits:
+        entities = [hit["entity"] for hit in found]
+        distances = self._distances(np.array([hit["distance"] for hit in found], dtype=np.float32))
+        order = sorted(range(len(entities)), key=lambda i: (distances[i], _place(entities[i])))
+        kept = [i for i in order if request.max_distance is None or distances[i] <= request.max_distance]
+        records = self._read([entities[i] for i in kept], request.fields) if kept else rows.read([], request.fields, 0)
+        return Hits(records, distances[np.asarray(kept, dtype=np.intp)])
+
+    def _distances(self, given: Any) -> Any:
+        """Milvus gives similarities for cosine and ip."""
+        return given if self._info.metric is Metric.L2 else np.float32(1) - given
+
+    def _params(self, k: int) -> dict[str, Any]:
+        params: dict[str, Any] = {}
+        if self._options.index_type == "HNSW":
+            params["ef"] = max(k, self._info.configuration.get("hnsw", {}).get("ef_search", 100))
+        return {**params, **self._options.search_params}
+
+    # -- upkeep ------------------------------------------------------------------------------------------------------
+
+    def optimize(self) -> None:
+        self._table.flush()
+
+    def stats(self) -> dict[str, Any]:
+        return {
+            "milvus_collection": self._table.name,
+            "index": self._options.index_type,
+            "filters": "equality, membership, presence and the order of numbers in Milvus; the rest in the core",
+            "text_search": "in the core",
+        }
+
+
+def _place(row: Row) -> int:
+    place: int = row["place"]
+    return place
+
+
+def _among(ids: Sequence[str] | None, where: Expr | None) -> str:
+    parts = [] if ids is None else [expressions.keys_in(ids)]
+    if where is not None:
+        parts.append(expressions.expression(where))
+    return " and ".join(f"({part})" for part in parts)
+
+
+def _alone(request: Search, query: Any) -> Search:
+    return replace(request, embeddings=query)

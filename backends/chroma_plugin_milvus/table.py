@@ -1,0 +1,159 @@
+"""One Milvus collection: made, written and read in requests of a size that Milvus takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from pymilvus import CollectionSchema, MilvusClient
+from pymilvus.milvus_client.index import IndexParams
+
+from chroma_plugin_milvus.failures import translated
+from chroma_plugin_milvus.options import MilvusOptions
+
+_T = TypeVar("_T")
+Row = dict[str, Any]
+
+WINDOW: Final = 16_384
+"""Milvus answers no request with more rows."""
+KEYS_AT_ONCE: Final = 4_096
+"""Keys named in one expression."""
+REQUEST_BYTES: Final = 32 << 20
+"""About as much as one request may carry; Milvus and gRPC refuse 64 MB."""
+
+
+class Table:
+    """A Milvus collection by its name, whether it is there yet or not."""
+
+    def __init__(self, client: MilvusClient, name: str, options: MilvusOptions) -> None:
+        self.name = name
+        self._client = client
+        self._options = options
+        self._is_known = False
+
+    def exists(self) -> bool:
+        """Whether it was made, by whichever process."""
+        if not self._is_known:
+            with translated("Looking for a collection"):
+                self._is_known = bool(self._client.has_collection(self.name, timeout=self._options.timeout))
+                if self._is_known:
+                    # Lite forgets on closing which collections were loaded; on a server an administrator may.
+                    self._client.load_collection(self.name, timeout=self._options.timeout)
+        return self._is_known
+
+    def make(self, schema: CollectionSchema, index: IndexParams) -> None:
+        """Make it, unless it is there, and load it."""
+        if not self.exists():
+            with translated("Making a collection"):
+                self._client.create_collection(
+                    self.name,
+                    schema=schema,
+                    index_params=index,
+                    consistency_level=self._options.consistency_level,
+                    timeout=self._options.timeout,
+                )
+        self._is_known = True
+
+    def drop(self) -> None:
+        self._is_known = False
+        with translated("Dropping a collection"):
+            if self._client.has_collection(self.name, timeout=self._options.timeout):
+                self._client.drop_collection(self.name, timeout=self._options.timeout)
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def upsert(self, rows: Sequence[Row], row_bytes: int) -> None:
+        """Write rows; what fits one request is all or nothing."""
+        for part in _parts(rows, max(1, REQUEST_BYTES // row_bytes)):
+            with translated("Writing"):
+                self._client.upsert(self.name, list(part), timeout=self._options.timeout)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for part in _parts(keys, KEYS_AT_ONCE):
+            with translated("Deleting"):
+                self._client.delete(self.name, ids=list(part), timeout=self._options.timeout)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def count(self, where: str) -> int:
+        if not self.exists():
+            return 0
+        with translated("Counting"):
+            [row] = self._query(filter=where, output_fields=["count(*)"])
+        return int(row["count(*)"])
+
+    def all(self, where: str, fields: Sequence[str]) -> Iterator[Row]:
+        """The rows that match, in no order."""
+        if not self.exists():
+            return
+        with translated("Reading"):
+            rows = self._query(filter=where, output_fields=list(fields), limit=WINDOW)
+        # An iterator takes three requests to begin; most answers need none.
+        yield from rows if len(rows) < WINDOW else self._page_by_page(where, fields)
+
+    def _page_by_page(self, where: str, fields: Sequence[str]) -> Iterator[Row]:
+        with translated("Reading"):
+            pages = self._client.query_iterator(
+                self.name,
+                batch_size=WINDOW // 2,
+                filter=where,
+                output_fields=list(fields),
+                consistency_level=self._options.consistency_level,
+                timeout=self._options.timeout,
+            )
+        try:
+            while True:
+                with translated("Reading"):
+                    page = pages.next()
+                if not page:
+                    return
+                yield from page
+        finally:
+            pages.close()
+
+    def of_keys(self, keys: Sequence[str], fields: Sequence[str], at_once: int = KEYS_AT_ONCE) -> dict[str, Row]:
+        """The rows with these keys."""
+        found: dict[str, Row] = {}
+        if keys and self.exists():
+            for part in _parts(keys, at_once):
+                names = ", ".join(f'"{key}"' for key in part)
+                with translated("Reading"):
+                    rows = self._query(filter=f"key in [{names}]", output_fields=["key", *fields])
+                found.update((row["key"], row) for row in rows)
+        return found
+
+    def search(
+        self, queries: Any, where: str, k: int, fields: Sequence[str], params: Mapping[str, Any]
+    ) -> list[list[Row]]:
+        """For each query up to k rows as ``{"distance": ..., "entity": {...}}``."""
+        with translated("Searching"):
+            found = self._client.search(
+                self.name,
+                data=queries,
+                filter=where,
+                limit=k,
+                output_fields=list(fields),
+                search_params={"params": dict(params)},
+                consistency_level=self._options.consistency_level,
+                timeout=self._options.timeout,
+            )
+        return [list(hits) for hits in found]
+
+    def flush(self) -> None:
+        """Seal what was written, so that its index is built."""
+        if self.exists():
+            with translated("Flushing"):
+                self._client.flush(self.name, timeout=None)
+
+    def _query(self, **request: Any) -> list[Row]:
+        rows: list[Row] = self._client.query(
+            self.name,
+            consistency_level=self._options.consistency_level,
+            timeout=self._options.timeout,
+            **request,
+        )
+        return rows
+
+
+def _parts(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
