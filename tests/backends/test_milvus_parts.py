@@ -1,0 +1,98 @@
+"""What the milvus backend makes of filters, texts, options and failures, without a Milvus where none is needed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed: pip install milvus-lite")
+
+from chroma_plugin_milvus import expressions, pieces, tokens
+from chroma_plugin_milvus.options import MilvusOptions
+from hypothesis import given
+from hypothesis import strategies as st
+
+import chroma_plugin as chromadb
+from chroma_plugin.backend import Pushdown
+from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError, UnreachableError
+from chroma_plugin.filters import Expr
+from chroma_plugin.testing import strategies
+
+HASH = '"[0-9a-f]{32}"'
+NUMBER = r"-?(\d+(\.\d+)?(e[+-]\d+)?)"
+WORDS = re.compile(
+    rf"({HASH}|[\[\](), ]|and|or|not|in|key|place|(>=|<=|<|>)|array_contains_any|tokens|numbers|{NUMBER})*"
+)
+
+
+@given(st.data())
+def test_an_expression_holds_nothing_of_the_users(data: st.DataObject) -> None:
+    """Whatever the keys and values: hashes, doubles and our own words."""
+    written = data.draw(strategies.records(4))
+    where: Expr = data.draw(strategies.exprs_for(written))
+    if expressions.takes(where) is Pushdown.EXACT:
+        assert WORDS.fullmatch(expressions.expression(where))
+
+
+@given(st.text() | st.none())
+def test_pieces_make_the_text_again(text: str | None) -> None:
+    """The empty text and None stay apart."""
+    assert pieces.join(pieces.split(text, "A text")) == text
+
+
+def test_long_texts_are_split() -> None:
+    """Each piece fits a string of Milvus, also of four bytes a character."""
+    parts = pieces.split("𝔘" * 40_000, "A text")
+    assert max(len(part.encode()) for part in parts) <= pieces.PIECE_BYTES
+    assert pieces.join(parts) == "𝔘" * 40_000
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"), [(1, 1.0, True), (1, True, False), (1, "1", False), (0.0, -0.0, True)]
+)
+def test_tokens_are_equal_when_values_are(left: object, right: object, same: bool) -> None:
+    """Types never coerce; numbers are equal by value."""
+    assert (tokens.equals(("a",), left) == tokens.equals(("a",), right)) is same
+
+
+def test_a_dot_in_a_key_is_no_path() -> None:
+    assert tokens.equals(("a.b",), 1) != tokens.equals(("a", "b"), 1)
+
+
+@pytest.mark.parametrize("wrong", [{"prefix": "a b"}, {"prefix": ""}, {"consistency_level": "Eventually"}])
+def test_wrong_options(wrong: dict[str, str]) -> None:
+    """Refused at the door, with what was seen."""
+    with pytest.raises(InvalidArgumentError, match=re.escape(repr(next(iter(wrong.values()))))):
+        MilvusOptions(**wrong)
+
+
+def test_a_server_that_does_not_answer() -> None:
+    """UnreachableError, with the address."""
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
+        chromadb.Client(chromadb.Settings(chroma_db_impl="milvus", uri="http://127.0.0.1:1", timeout=2))
+
+
+def test_what_milvus_cannot_hold_changes_nothing(tmp_path: Path) -> None:
+    """Too many dimensions, too many values to filter by: an error that says so; a single number is no problem."""
+    settings = chromadb.Settings(chroma_db_impl="milvus", uri=str(tmp_path / "m.db"))
+    with chromadb.Client(settings) as client:
+        wide = client.create_collection("wide", embedding_function=None)
+        with pytest.raises(InvalidDimensionError, match="32,768"):
+            wide.add(ids=["a"], embeddings=[[0.5] * 40_000])
+        narrow = client.create_collection("narrow", embedding_function=None)
+        with pytest.raises(InvalidArgumentError, match="4,096"):
+            narrow.add(ids=["a"], embeddings=[[1]], metadatas=[{"list": list(range(5_000))}])
+        assert narrow.count() == 0
+        narrow.add(ids=["a", "b"], embeddings=[[1], [3]])
+        assert narrow.get(include=["embeddings"])["embeddings"].tolist() == [[1], [3]]
+        assert narrow.query(query_embeddings=[[2.5]])["distances"] == [[0.25, 2.25]]
+
+
+def test_two_clients_of_one_directory(tmp_path: Path) -> None:
+    """What one wrote the other reads at once, and a name is taken for both."""
+    settings = chromadb.Settings(chroma_db_impl="milvus", uri=str(tmp_path / "m.db"))
+    with chromadb.Client(settings) as one, chromadb.Client(settings) as other:
+        one.create_collection("things", embedding_function=None).add(ids=["a"], embeddings=[[1, 2]])
+        assert other.get_collection("things", embedding_function=None).get()["ids"] == ["a"]
