@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pymilvus
-from pymilvus import MilvusClient
 
 from chroma_plugin.backend import Backend
-from chroma_plugin.errors import MissingDependencyError
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_milvus.catalog import MilvusCatalog
 from chroma_plugin_milvus.failures import translated
+from chroma_plugin_milvus.opening import connected, is_lite
 from chroma_plugin_milvus.options import MilvusOptions
 from chroma_plugin_milvus.store import MilvusStore
 from chroma_plugin_milvus.table import Table
@@ -27,7 +25,7 @@ class MilvusBackend(Backend):
 
     def __init__(self, options: MilvusOptions) -> None:
         self._options = options
-        self._client = _connected(options)
+        self._client = connected(options)
         self._catalog = MilvusCatalog(Table(self._client, f"{options.prefix}catalog", options))
 
     # -- collections -------------------------------------------------------------------------------------------------
@@ -96,25 +94,3 @@ class MilvusBackend(Backend):
         # The catalog has forgotten them already: a process that dies here leaves data that nobody finds.
         for info in gone:
             self._table(info).drop()
-
-
-def is_lite(uri: str) -> bool:
-    """Whether this is a file of Milvus Lite."""
-    return uri.endswith(".db") and "://" not in uri
-
-
-def _connected(options: MilvusOptions) -> MilvusClient:
-    if is_lite(options.uri):
-        _need_lite()
-        Path(options.uri).absolute().parent.mkdir(parents=True, exist_ok=True)
-    with translated(f"Opening {options.uri}"):
-        return MilvusClient(uri=options.uri, token=options.token, db_name=options.db_name, timeout=options.timeout)
-
-
-def _need_lite() -> None:
-    try:
-        import milvus_lite  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            "A uri that ends in .db is opened by Milvus Lite, which is not installed: pip install milvus-lite"
-        ) from error

@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from support import lite
 from support.server import HOST, RunningServer, start_server
 
 import chroma_plugin as chromadb
 
-PLACES: Final = ("memory", "duckdb", "rest")
+PLACES: Final = ("memory", "duckdb", "rest", *lite.INSTALLED)
 
 
 def open_place(name: str, directory: Path) -> chromadb.Client:
@@ -19,6 +20,8 @@ def open_place(name: str, directory: Path) -> chromadb.Client:
         return chromadb.Client()
     if name == "duckdb":
         return chromadb.PersistentClient(directory / "store")
+    if name == "milvus":
+        return chromadb.Client(lite.settings(directory))
     client = chromadb.HttpClient(HOST, _server().port)
     client.reset()
     return client

@@ -1,0 +1,77 @@
+"""Connecting: to a server by its address, to Milvus Lite by a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pymilvus import MilvusClient
+
+from chroma_plugin.errors import InvalidArgumentError, LockedError, MissingDependencyError, StorageError
+from chroma_plugin_milvus.failures import translated
+from chroma_plugin_milvus.options import MilvusOptions
+
+
+def connected(options: MilvusOptions) -> MilvusClient:
+    """A client. Raises UnreachableError for a server that does not answer, AuthorizationError for a wrong token,
+    LockedError when another process has a directory of Milvus Lite open.
+    """
+    if not is_lite(options.uri):
+        if "://" not in options.uri:
+            raise InvalidArgumentError(
+                f"uri {options.uri!r} is neither an address (http://host:19530) nor a path that ends in .db."
+            )
+        return _client(options)
+    _need_lite()
+    _make_parent(Path(options.uri))
+    try:
+        return _client(options)
+    except StorageError as error:
+        # Milvus Lite says the reason on its log only.
+        if _is_locked(Path(options.uri)):
+            raise LockedError(
+                f"Another process has {options.uri!r} open. Close it there, or share one Milvus server."
+            ) from error
+        raise
+
+
+def is_lite(uri: str) -> bool:
+    """Whether this is a directory of Milvus Lite."""
+    return uri.endswith(".db") and "://" not in uri
+
+
+def _client(options: MilvusOptions) -> MilvusClient:
+    with translated(f"Opening {options.uri}"):
+        return MilvusClient(uri=options.uri, token=options.token, db_name=options.db_name, timeout=options.timeout)
+
+
+def _make_parent(path: Path) -> None:
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"The directory of {str(path)!r} can't be made: {error}") from error
+
+
+def _is_locked(path: Path) -> bool:
+    from milvus_lite.db import LOCK_FILENAME
+
+    try:
+        import fcntl
+    except ImportError:  # Windows, where Milvus Lite locks otherwise
+        return True
+    try:
+        with (path / LOCK_FILENAME).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _need_lite() -> None:
+    try:
+        import milvus_lite  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            "A uri that ends in .db is opened by Milvus Lite, which is not installed: pip install milvus-lite"
+        ) from error
