@@ -91,9 +91,14 @@ class MilvusStore(CollectionStore):
         return self._table.count(expressions.expression(where))
 
     def scan(self, request: Scan) -> Iterator[Records]:
-        keys = self._keys(request)
         stop = None if request.limit is None else request.offset + request.limit
-        keys = keys[request.offset : stop]
+        few = self._few(request) if request.ids is None else None
+        if few is not None:
+            present = few[request.offset : stop]
+            if present:
+                yield self._read(present, request.fields)
+            return
+        keys = self._keys(request)[request.offset : stop]
         size = self._rows_at_once(request.fields)
         for start in range(0, len(keys), size):
             part = keys[start : start + size]
@@ -101,6 +106,13 @@ class MilvusStore(CollectionStore):
             present = [found[key] for key in part if key in found]
             if present:
                 yield self._read(present, request.fields)
+
+    def _few(self, request: Scan) -> list[Row] | None:
+        """All that match, in order, when one request reads them: then they are of one moment."""
+        most = self._rows_at_once(request.fields)
+        where = expressions.expression(request.where)
+        found = self._table.first(where, ["place", *rows.columns(request.fields)], most)
+        return None if len(found) == most else sorted(found, key=_place)
 
     def _keys(self, request: Scan) -> list[str]:
         """Of the records that match, in the order of the request."""

@@ -91,6 +91,13 @@ class Table:
         # An iterator takes three requests to begin; most answers need none.
         yield from rows if len(rows) < WINDOW else self._page_by_page(where, fields)
 
+    def first(self, where: str, fields: Sequence[str], most: int) -> list[Row]:
+        """Rows that match, any of them when there are more."""
+        if not self.exists():
+            return []
+        with translated("Reading"):
+            return self._query(filter=where, output_fields=list(fields), limit=most)
+
     def _page_by_page(self, where: str, fields: Sequence[str]) -> Iterator[Row]:
         with translated("Reading"):
             pages = self._client.query_iterator(
