@@ -6,12 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from support import lite
 from support.server import HOST, RunningServer, start_server
 
 import chroma_plugin as chromadb
 
-PLACES: Final = ("memory", "duckdb", "rest", *lite.INSTALLED)
+PLACES: Final = ("memory", "duckdb", "rest")
 
 
 def open_place(name: str, directory: Path) -> chromadb.Client:
@@ -20,8 +19,6 @@ def open_place(name: str, directory: Path) -> chromadb.Client:
         return chromadb.Client()
     if name == "duckdb":
         return chromadb.PersistentClient(directory / "store")
-    if name == "milvus":
-        return chromadb.Client(lite.settings(directory))
     client = chromadb.HttpClient(HOST, _server().port)
     client.reset()
     return client

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 from support import postgres
-from support import lite
 from support.server import RunningServer, running_server
 
 import chroma_plugin as chromadb
@@ -20,7 +19,6 @@ pytest.importorskip("haystack")
 
 BACKENDS = ("memory", "duckdb", "rest", "pgvector")
 KINDS = ("threads", "awaited")
-BACKENDS = ("memory", "duckdb", "rest", *lite.INSTALLED)
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +36,6 @@ def settings_of(backend: str, request: pytest.FixtureRequest) -> chromadb.Settin
         return chromadb.Settings(persist_directory=path / "store")
     if backend == "pgvector":
         return chromadb.Settings(**postgres.settings())
-    if backend == "milvus":
-        return lite.settings(request.getfixturevalue("tmp_path"))
     server: RunningServer = request.getfixturevalue("haystack_server")
     return chromadb.Settings(
         chroma_api_impl="rest", chroma_server_host=server.host, chroma_server_http_port=server.port

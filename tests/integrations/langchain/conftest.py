@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from langchain_core.embeddings import Embeddings
 from support import postgres
-from support import lite
 from support.server import RunningServer, running_server
 
 import chroma_plugin as chromadb
@@ -29,7 +28,6 @@ BACKENDS = ("memory", "duckdb", "rest", "pgvector")
 
 
 @pytest.fixture(params=BACKENDS)
-@pytest.fixture(params=["memory", "duckdb", "rest", *lite.INSTALLED])
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[chromadb.Client]:
     """A client of each backend; the framework's own suites run on pgvector as well."""
     if request.param == "memory":
@@ -38,8 +36,6 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[chromadb.
         opened = chromadb.PersistentClient(tmp_path / "store")
     elif request.param == "pgvector":
         opened = chromadb.Client(**postgres.settings())
-    elif request.param == "milvus":
-        opened = chromadb.Client(lite.settings(tmp_path))
     else:
         server = request.getfixturevalue("langchain_server")
         opened = chromadb.HttpClient(server.host, server.port)

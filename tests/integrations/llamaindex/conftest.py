@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import pytest
 from support import postgres
-from support import lite
 from support.server import RunningServer, running_server
 
 import chroma_plugin as chromadb
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 collect_ignore_glob = [] if find_spec("llama_index") else ["test_*.py"]
 
 BACKENDS = ("memory", "duckdb", "rest", "pgvector")
-BACKENDS = ("memory", "duckdb", "rest", *lite.INSTALLED)
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +42,6 @@ def opened(request: pytest.FixtureRequest) -> Callable[[str, Path], Any]:
             client = chromadb.HttpClient(running.host, running.port)
         elif backend == "pgvector":
             client = chromadb.Client(**postgres.settings())
-        elif backend == "milvus":
-            client = chromadb.Client(lite.settings(directory))
         else:
             client = chromadb.Client() if backend == "memory" else chromadb.Client(path=directory / "store")
         with client:
