@@ -55,10 +55,10 @@ def load(vectors: VectorFile, mark: str) -> Table | None:
             return None
         sizes = [8 * header.rows, header.rows, 4 * len(Kind) * header.rows]
         places, alive, lengths, ids = np.split(body, np.cumsum(sizes))
-        texts = TextFile(
-            vectors.path.with_suffix(".texts"), lengths.view(np.int32).reshape(header.rows, len(Kind)), header.checksums
-        )
-        by_hash = SortedIds(*ids.view(np.uint32).reshape(2, -1))
+        # Copies stand where numbers of their size should, and let go of the rest.
+        by_row = lengths.view(np.int32).reshape(header.rows, len(Kind)).copy()
+        texts = TextFile(vectors.path.with_suffix(".texts"), by_row, header.checksums)
+        by_hash = SortedIds(*ids.view(np.uint32).reshape(2, -1).copy())
         stamps = vectors.stamps()
     except (OSError, ValueError, TypeError):
         return None
