@@ -125,14 +125,16 @@ class Upkeep:
 
     def load_sketches(self) -> None:
         """Have what was saved, now: it takes less time than a search without it."""
-        if not self._sketches_loaded:
-            with self._tending:
+        if self._sketches_loaded:
+            return
+        with self._tending:
+            if not self._sketches_loaded:
                 self._load_sketches()
+            self._sketches_loaded = True
 
     def _load_sketches(self) -> None:
-        if self._sketches_loaded or not sketches.available():
+        if not sketches.available():
             return
-        self._sketches_loaded = True
         view = self._store.view
         stamps = view.table.stamps[: view.length]
         paths = self._files("*.sketch")
