@@ -6,6 +6,7 @@ a journal.
 
 ::
 
-    files, growing  <-  vectors, vector_file  <-  columns, graph, textindex  <-  table
-                    <-  masks, planner, searching, textsearch, settling  <-  local
+    files, growing, steps, candidates, scores  <-  blocks, checked_file, vectors, projection
+        <-  vector_file, text_file, bare_graph  <-  columns, ids, texts, textindex, sketch, graph  <-  table
+        <-  masks, planner, scanning, reached, searching, textsearch, saved_table, settling, upkeep  <-  local
 """
