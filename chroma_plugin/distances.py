@@ -9,6 +9,8 @@ matrix product does not promise that.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -50,3 +52,18 @@ def _inner(left: Matrix, right: npt.NDArray[np.float32]) -> Vector:
         else:
             products = np.einsum("nd,d->n" if right.ndim == 1 else "nd,nd->n", left, right)
     return products
+
+
+_FEW: Final = 16
+"""Queries up to which no thread of BLAS is asked. So few are bound by memory, and threads gain nothing; under several
+threads of Python, or beside other work, they wait for each other (2,000 rows, 6 threads on two cores: 0.08 ms a query
+against 3).
+"""
+
+
+def products(queries: Matrix, embeddings: Matrix) -> Matrix:
+    """The inner products, of shape (q, n)."""
+    if len(queries) <= _FEW and hasattr(np, "vecdot"):  # numpy >= 2.0
+        few: Matrix = np.vecdot(embeddings[None], queries[:, None])
+        return few
+    return queries @ embeddings.T

@@ -210,7 +210,7 @@ def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
     header = _Header(
         format=_FORMAT,
         space=settings.metric.value,
-        dimension=graph.projection.basis.shape[0],
+        dimension=graph.projection.basis.shape[1],
         kept=graph.projection.kept,
         max_neighbors=graph.index.M,
         square=graph.square,
@@ -248,7 +248,7 @@ def _restored(
     width = bare_graph.width(header.max_neighbors)
     sizes = [header.dimension * header.kept * 4, header.count * 8, bare_graph.HEAD, header.count * width]
     basis, own, head, nodes, rest = np.split(body, np.cumsum(sizes))
-    projection = Projection(basis.view(np.float32).reshape(header.dimension, header.kept).copy())
+    projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy())
     index = _new_index(projection)
     none = np.empty(0, dtype=np.intp)
     graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem).with_rows_of(stamps)

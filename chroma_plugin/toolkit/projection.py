@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin import distances
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix
 
@@ -32,18 +33,18 @@ _PIECES: Final = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """An orthonormal basis of a subspace, of shape (dimension, kept), float32."""
+    """A subspace."""
 
     basis: Matrix
+    """Orthonormal, float32, of shape (kept, dimension)."""
 
     @property
     def kept(self) -> int:
-        return int(self.basis.shape[1])
+        return len(self.basis)
 
     def apply(self, embeddings: Matrix) -> Matrix:
         """The coordinates in the subspace, of shape (n, kept)."""
-        coordinates: Matrix = embeddings @ self.basis
-        return coordinates
+        return distances.products(embeddings, self.basis)
 
 
 def rests(embeddings: Matrix, coordinates: Matrix) -> npt.NDArray[np.float32]:
@@ -91,4 +92,4 @@ def _turned(directions: npt.NDArray[np.float64]) -> Matrix:
     """
     kept = directions.shape[1]
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((kept, kept)))[0]
-    return np.ascontiguousarray(directions @ turn, dtype=np.float32)
+    return np.ascontiguousarray((directions @ turn).T, dtype=np.float32)

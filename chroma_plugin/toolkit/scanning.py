@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from chroma_plugin import distances
 from chroma_plugin.toolkit.candidates import NEVER, Scores, above, rounded
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.scores import Vector
@@ -83,7 +84,7 @@ class Scanner:
     def _loose(self, queries: Matrix) -> Matrix:
         first, last = self.view.sketched, self.view.length
         table = self.view.table
-        products: Matrix = queries @ table.vectors.block(first, last).T
+        products = distances.products(queries, table.vectors.block(first, last))
         if self.metric is Metric.L2:
             return 2 * products - table.squares(first, last)
         if self.metric is Metric.COSINE:

@@ -196,9 +196,6 @@ class Nearest:
 
 _NOTHING: Found = (np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32))
 
-_FEW: Final = 4
-"""Queries up to which a matrix product is no quicker than one after the other."""
-
 _ROUNDING: Final = 1e-6
 """The error of a float32 inner product, relative to the two lengths: some eps * sqrt(dimension)."""
 
@@ -225,7 +222,7 @@ class _Candidates:
 
     def _scores(self, queries: Matrix) -> Matrix:
         """What orders the candidates as their distances do, up to rounding. Shape (q, n)."""
-        products = _products(queries, self.embeddings)
+        products = distances.products(queries, self.embeddings)
         if self.metric is Metric.L2:
             return self.squares - np.float32(2) * products
         if self.metric is Metric.COSINE:
@@ -237,13 +234,3 @@ class _Candidates:
         lengths = np.sqrt(distances.squares(queries)).tolist()
         longest = 1.0 if self.metric is Metric.COSINE else float(np.sqrt(self.squares.max(initial=0)))
         return [_ROUNDING * longest * (2 * length + longest) for length in lengths]
-
-
-def _products(queries: Matrix, embeddings: Matrix) -> Matrix:
-    """The inner products, of shape (q, n)."""
-    if len(queries) <= _FEW and hasattr(np, "vecdot"):  # numpy >= 2.0
-        # Bound by memory, so more threads gain nothing; those of BLAS, under several of Python, wait for each other
-        # (2,000 rows, 6 threads on two cores: 0.08 ms a query against 3).
-        few: Matrix = np.vecdot(embeddings[None], queries[:, None])
-        return few
-    return queries @ embeddings.T

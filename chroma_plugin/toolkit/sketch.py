@@ -186,7 +186,7 @@ def save(sketch: Sketch, codes: Codes, path: Path, stamps: npt.NDArray[np.int64]
         format=_FORMAT,
         first=sketch.first,
         last=sketch.last,
-        dimension=sketch.projection.basis.shape[0],
+        dimension=sketch.projection.basis.shape[1],
         kept=sketch.projection.kept,
         step=sketch.step,
         blur=sketch.blur,
@@ -218,7 +218,7 @@ def _restored(header: _Header, body: npt.NDArray[np.uint8], name: str) -> Sketch
     return _packed(
         header.first,
         header.last,
-        Projection(basis.view(np.float32).reshape(header.dimension, header.kept).copy()),
+        Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy()),
         header.step,
         header.blur,
         codes.view(np.int8).reshape(count, header.kept),
