@@ -70,6 +70,7 @@ CANNOT = {
         "test_metadata_values_keep_value_and_type",
         "test_types_may_differ_from_record_to_record",
         "test_hard_texts",
+        "test_the_reader_may_change_metadata",
     ),
     "chooses the ids of collections, and lists collections by them": (
         "test_collections_are_listed_in_the_order_of_creation",
