@@ -73,7 +73,7 @@ class Nearest:
         return self._measure_all(queries, np.flatnonzero(self.among) if plan is Plan.GATHER else None)
 
     def _threads(self) -> int:
-        return self.settings.num_threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        return self.settings.num_threads or os.cpu_count() or 1
 
     # -- every vector ------------------------------------------------------------------------------------------------
 

@@ -108,11 +108,6 @@ class TextFile:
         start = self._start_of[row] + sum(length for length in lengths[:-1] if length > 0)
         return start <= first and last <= start + max(lengths[-1], 0)
 
-    def release(self) -> None:
-        """Memory that can be had again from the file may be given back."""
-        if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-
 
 def _touched(starts: RowNumbers, ends: RowNumbers) -> RowNumbers:
     """The blocks of those ranges: most lie in one, some in two; long ones in many."""
