@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+import pytest
 from hypothesis import settings
 
 # Before numpy is imported: with several workers on few cores, BLAS threads that wait for each other cost seconds.
@@ -16,6 +17,16 @@ os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Runs that break things on purpose, or take long, are asked for by their marker."""
+    for marker in ("faults", "soak"):
+        if marker not in config.option.markexpr:
+            skip = pytest.mark.skip(f"long: ask with -m {marker}")
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(skip)
 
 
 def pytest_sessionfinish() -> None:
