@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -40,6 +41,7 @@ from chroma_plugin.types import (
     CollectionInfo,
     Hits,
     Ranked,
+    Read,
     Records,
     Scan,
     Search,
@@ -56,6 +58,28 @@ class Pushdown(Enum):
     """It leaves out nothing that matches, but may let other records through; the core checks again."""
     NO = "no"
     """Not at all; the core never passes it on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What a transaction wants of one collection."""
+
+    store: CollectionStore
+    """The collection, as `Backend.open_collection` gave it."""
+    reads: Sequence[Read]
+    """What it has read there."""
+    deleted: Sequence[str]
+    """Ids to be deleted first; unknown ones are ignored."""
+    written: Records | None
+    """Records to be put after that. An id may stand in both: it becomes a new record, with a new place."""
+    check: Callable[[CollectionStore], None]
+    """Raises StaleReadError when one of the reads has another answer by now. It asks the store it is given: ``store``,
+    or one that sees the collection from inside a transaction of the engine.
+    """
+
+    @property
+    def writes(self) -> bool:
+        return bool(self.deleted) or self.written is not None
 
 
 class CollectionStore(ABC):
@@ -247,6 +271,16 @@ class Backend(ABC):
             for database in self.list_databases(tenant):
                 for info in self.list_collections(tenant, database):
                     self.drop_collection(info)
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """End a transaction: check each change, and when all reads still have their answers write what is to be
+        written, all of it or nothing. Meanwhile nobody else may write to these collections; the core keeps the
+        writers of this process away.
+
+        Raises StaleReadError when a read is stale. Default: right when at most one write to one collection is
+        needed; else UnsupportedError, and nothing has changed.
+        """
+        fallback.commit(self, changes)
 
     def heartbeat(self) -> int:
         """Nanoseconds since the epoch, from where the data is."""

@@ -12,6 +12,7 @@
     ├── NotFoundError                   (LookupError, ValueError) no such collection, database or tenant
     ├── UniqueConstraintError           (ValueError)              that name is taken
     ├── IDAlreadyExistsError            (ValueError)              add(on_conflict="error") met a known id
+    ├── StaleReadError                  (RuntimeError)            a transaction read what was changed since
     ├── AuthorizationError              (PermissionError)         refused by the settings or by a server
     │   └── ChromaAuthError
     ├── UnreachableError                (ConnectionError, ValueError)  a server does not answer
@@ -124,6 +125,12 @@ class IDAlreadyExistsError(ChromaError, ValueError):
     @classmethod
     def name(cls) -> str:
         return "IDAlreadyExists"
+
+
+class StaleReadError(ChromaError, RuntimeError):
+    """What a transaction has read was changed by somebody else before it ended; nothing was written. Try it again."""
+
+    status = 409
 
 
 class AuthorizationError(ChromaError, PermissionError):

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin import distances, waiting
+from chroma_plugin.errors import UnsupportedError
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.types import NO_FIELDS, Field, Hits, Ranked, Records, Scan, Search, TextSearch, concatenate, copied
 
 if TYPE_CHECKING:
-    from chroma_plugin.backend import CollectionStore
+    from chroma_plugin.backend import Backend, Change, CollectionStore
 
 _T = TypeVar("_T")
 _DOCUMENTS: Final[frozenset[Field]] = frozenset(("documents",))
@@ -90,6 +92,28 @@ def search_text(store: CollectionStore, request: TextSearch) -> list[Ranked]:
             numbers += [number_of[row] for row in rows]
     found, places = concatenate(batches), np.asarray(numbers, dtype=np.intp)
     return [_ranked(found, scores[places], request.k) for scores in waiting.aside(ranking.scores)]
+
+
+def commit(backend: Backend, changes: Sequence[Change]) -> None:
+    writes = [write for change in changes for write in _writes(change)]
+    if len(writes) > 1:
+        raise UnsupportedError(
+            f"{type(backend).__name__} can't make several changes as one: this transaction would delete or put records "
+            f"{len(writes)} times. Nothing was changed."
+        )
+    for change in changes:
+        change.check(change.store)
+    for write in writes:
+        write()
+
+
+def _writes(change: Change) -> list[Callable[[], object]]:
+    writes: list[Callable[[], object]] = []
+    if change.deleted:
+        writes.append(partial(change.store.delete, change.deleted))
+    if change.written is not None:
+        writes.append(partial(change.store.put, change.written))
+    return writes
 
 
 def _with_documents(store: CollectionStore, request: TextSearch) -> Iterator[tuple[Records, Container[int]]]:

@@ -186,6 +186,25 @@ class Ranked:
     """Shape (len(records),), higher is better."""
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many records match."""
+
+    where: Expr | None = None
+
+
+Question: TypeAlias = Scan | Count | Search | TextSearch
+"""What a store can be asked."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """What a transaction asked, and the digest of the answer: it counts as long as the answer is the same."""
+
+    question: Question
+    answer: bytes
+
+
 def concatenate(batches: Sequence[Records]) -> Records:
     """One `Records` out of several that have the same columns."""
     if len(batches) == 1:

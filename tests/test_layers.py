@@ -25,6 +25,7 @@ FLOORS = [
     {"requests", "toolkit"},
     {"sessions"},
     {"operations"},
+    {"transactions"},
     {"api", "utils"},
     {"parquet", "copying"},
     {"server", "testing"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +67,9 @@ class DuckDBBackend(LocalBackend):
 
     def _graph_directory(self, info: CollectionInfo) -> Path:
         return self._directory / "index" / str(info.id)
+
+    def one_commit(self) -> AbstractContextManager[object]:
+        return self._file.transaction()
 
     def flush(self) -> None:
         self._file.checkpoint()

@@ -52,6 +52,7 @@ class File:
         self._lock = threading.RLock()
         self._hold = hold
         self._closed = False
+        self._changing = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         if hold is None:
             self._connection = self._open()
@@ -77,13 +78,19 @@ class File:
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
-        """All that is executed inside is kept, and on disk, when the block ends; or nothing of it, when it raises."""
+        """All that is executed inside is kept, and on disk, when the block ends; or nothing of it, when it raises. A
+        transaction inside another is part of that one.
+        """
         with self._lock:
             connection = self._usable()
+            if self._changing:
+                yield Cursor(connection, self.path)
+                return
             if self.read_only:
                 raise ReadOnlyError(f"{self.path} was opened read_only: open it without, to write.")
             with _translated(self.path):
                 connection.execute("BEGIN")
+            self._changing = True
             try:
                 yield Cursor(connection, self.path)
                 with _translated(self.path):
@@ -91,6 +98,8 @@ class File:
             except BaseException:
                 self._roll_back(connection)
                 raise
+            finally:
+                self._changing = False
 
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         import duckdb

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from chroma_plugin.backend import Backend, CollectionStore
+from chroma_plugin.backend import Backend, Change, CollectionStore
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_pgvector import schema
 from chroma_plugin_pgvector.catalog import Catalog
-from chroma_plugin_pgvector.database import Database
+from chroma_plugin_pgvector.database import Database, Statements
 from chroma_plugin_pgvector.options import PgvectorOptions
 from chroma_plugin_pgvector.store import PgvectorStore
 
@@ -82,6 +82,23 @@ class PgvectorBackend(Backend):
         return PgvectorStore(
             self._database, self._options, info, number, full_text=full_text, vector_type=self._vector_type
         )
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """A transaction of PostgreSQL, which keeps every other writer away from these collections until it ends."""
+
+        def work(statements: Statements) -> None:
+            stores = [cast(PgvectorStore, change.store).within(statements) for change in changes]
+            for change, store in zip(changes, stores, strict=True):
+                change.check(store)
+            for change, store in zip(changes, stores, strict=True):
+                store.delete(change.deleted)
+                if change.written is not None:
+                    store.put(change.written)
+
+        self._database.transaction(work)
+        for change in changes:
+            if change.written is not None:
+                cast(PgvectorStore, change.store).written(change.written)
 
     # -- the database ------------------------------------------------------------------------------------------------
 

@@ -217,6 +217,19 @@ class Database:
             raise ClosedError("The client was closed.")
 
 
+class Joined(Database):
+    """The database as one of its transactions sees it: whatever is asked or done becomes part of that."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def transaction(self, work: Callable[[Statements], _T]) -> _T:
+        return work(self._statements)
+
+    def _attempts(self, work: Callable[[Statements], _T], *, repeatable: bool = False, transaction: bool = False) -> _T:
+        return work(self._statements)
+
+
 class _LoopPool:
     """The pool of one event loop."""
 

@@ -15,7 +15,7 @@ from chroma_plugin.filters.ast import Expr
 from chroma_plugin.types import CollectionInfo, Hits, Ranked, Records, Scan, Search, TextSearch
 from chroma_plugin_pgvector import binary, searching, statements, texts
 from chroma_plugin_pgvector.conditions import Condition, condition_of, is_exact
-from chroma_plugin_pgvector.database import Database, Statements
+from chroma_plugin_pgvector.database import Database, Joined, Statements
 from chroma_plugin_pgvector.encoding import Columns, columns_of
 from chroma_plugin_pgvector.escaping import key_of
 from chroma_plugin_pgvector.indexes import IndexKind, VectorIndex
@@ -113,7 +113,7 @@ class PgvectorStore(CollectionStore):
             rows: list[Any] = self._database.write(*self._given(statement, parts[0]))
         else:
             rows = self._database.transaction(work)
-        self._written(records)
+        self.written(records)
         return rows
 
     def _given(self, statement: Callable[[str, Columns], str], part: Columns) -> tuple[str, list[Any]]:
@@ -139,7 +139,7 @@ class PgvectorStore(CollectionStore):
         except _KnownError:
             return False
         if copied:
-            self._written(records)
+            self.written(records)
         return copied
 
     def _knows_any(self, run: Statements, records: Records) -> bool:
@@ -182,7 +182,8 @@ class PgvectorStore(CollectionStore):
                 f"but these have dimension {dimension}."
             )
 
-    def _written(self, records: Records) -> None:
+    def written(self, records: Records) -> None:
+        """To be told when these have been written."""
         if records.embeddings is not None:
             if self._dimension is None:
                 self._index.info = replace(self._index.info, dimension=records.embeddings.shape[1])
@@ -249,6 +250,20 @@ class PgvectorStore(CollectionStore):
         if not self._full_text:
             return super().search_text(request)
         return texts.search(self._database, self._table, request)
+
+    # -- transactions ------------------------------------------------------------------------------------------------
+
+    def within(self, statements: Statements) -> PgvectorStore:
+        """The same collection, seen from inside a transaction; nobody else writes to it until that ends."""
+        statements.rows(f"LOCK TABLE {self._table} IN SHARE ROW EXCLUSIVE MODE")
+        return PgvectorStore(
+            Joined(statements),
+            replace(self._options, index="none"),
+            self._index.info,
+            self._number,
+            full_text=self._full_text,
+            vector_type=self._vector_type,
+        )
 
     # -- upkeep ------------------------------------------------------------------------------------------------------
 

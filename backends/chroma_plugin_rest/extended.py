@@ -7,11 +7,11 @@ requests, in order: when one fails, the ones before it have been done, and the e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
-from chroma_plugin.backend import CollectionStore, Pushdown
-from chroma_plugin.errors import AuthorizationError, NotFoundError
+from chroma_plugin.backend import Change, CollectionStore, Pushdown
+from chroma_plugin.errors import AuthorizationError, NotFoundError, UnsupportedError
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.types import CollectionInfo, Hits, Ranked, Records, Scan, Search, TextSearch
 from chroma_plugin_rest import wire
@@ -51,7 +51,16 @@ class RestBackend(ServerBackend):
     def open_collection(self, info: CollectionInfo) -> CollectionStore:
         self._current(info)
         path = f"{place(info.tenant, info.database)}/collections/{info.id}"
-        return RestStore(self._transport, path, self._facts.limits)
+        return RestStore(self._transport, path, self._facts.limits, info)
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """In one request. Raises UnsupportedError for collections of several databases."""
+        infos = [cast(RestStore, change.store).info for change in changes]
+        places = {place(info.tenant, info.database) for info in infos}
+        if len(places) > 1:
+            raise UnsupportedError("A transaction on a server is about the collections of one database.")
+        told = [_change_out(info, change) for info, change in zip(infos, changes, strict=True)]
+        self._transport.call("POST", f"{places.pop()}/store/commit", {"changes": told})
 
     def flush(self) -> None:
         self._transport.call("POST", "/store/flush", {}, repeatable=True, seconds=_SLOW)
@@ -79,7 +88,8 @@ class RestStore(CollectionStore):
 
     orders = True
 
-    def __init__(self, transport: Transport, path: str, limits: Limits) -> None:
+    def __init__(self, transport: Transport, path: str, limits: Limits, info: CollectionInfo) -> None:
+        self.info = info
         self._transport = transport
         self._path = f"{path}/store"
         self._limits = limits
@@ -153,3 +163,12 @@ class RestStore(CollectionStore):
 
 def _collections(info: CollectionInfo) -> str:
     return f"{place(info.tenant, info.database)}/store/collections"
+
+
+def _change_out(info: CollectionInfo, change: Change) -> dict[str, Any]:
+    return {
+        "collection": str(info.id),
+        "reads": [wire.read_out(read) for read in change.reads],
+        "deleted": wire.distinct(change.deleted),
+        "records": None if change.written is None else wire.records_out(change.written),
+    }

@@ -12,7 +12,21 @@ import numpy as np
 
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.filters.wire import path_to_wire, to_wire
-from chroma_plugin.types import CollectionInfo, Field, Hits, Matrix, Order, Ranked, Records, Scan, Search, TextSearch
+from chroma_plugin.types import (
+    CollectionInfo,
+    Count,
+    Field,
+    Hits,
+    Matrix,
+    Order,
+    Question,
+    Ranked,
+    Read,
+    Records,
+    Scan,
+    Search,
+    TextSearch,
+)
 
 
 def packed(matrix: Matrix) -> str:
@@ -133,6 +147,20 @@ def text_search_out(request: TextSearch) -> dict[str, Any]:
         "where": filter_out(request.where),
         "fields": _fields(request.fields),
     }
+
+
+def read_out(read: Read) -> dict[str, Any]:
+    return {**_question(read.question), "answer": read.answer.hex()}
+
+
+def _question(question: Question) -> dict[str, Any]:
+    if isinstance(question, Count):
+        return {"count": {"where": filter_out(question.where)}}
+    if isinstance(question, Scan):
+        return {"scan": scan_out(question)}
+    if isinstance(question, Search):
+        return {"search": search_out(question)}
+    return {"search_text": text_search_out(question)}
 
 
 def filter_out(where: Expr | None) -> dict[str, Any] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -22,6 +23,7 @@ from chroma_plugin.operations.rooms import Rooms
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from chroma_plugin.api.transaction import Transaction
     from chroma_plugin.copying import CopyReport, OnProgress
     from chroma_plugin.copying import OnConflict as OnCopyConflict
     from chroma_plugin.parquet import OnConflict, TransferReport
@@ -121,6 +123,20 @@ class AsyncClient:
     async def create_index(self, collection_name: str) -> None:
         """See `Client.create_index`."""
         await self._call(Client.create_index, collection_name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """See `Client.transaction`."""
+        from chroma_plugin.api.transaction import Transaction
+
+        client = await self._rooms.call(self._opened)
+        transaction = Transaction(client._session)
+        try:
+            yield transaction
+        except BaseException:
+            transaction._end()
+            raise
+        await self._rooms.store(transaction._commit, to_its_end=True)
 
     # -- the database ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from chroma_plugin.requests.writes import MetadataMode, OnConflict
 
 if TYPE_CHECKING:
     from chroma_plugin.api.async_client import AsyncClient
+    from chroma_plugin.transactions import Transaction
 
 
 class AsyncCollection(CollectionBase):
@@ -203,6 +205,12 @@ class AsyncCollection(CollectionBase):
         """See `Collection.modify`."""
         await self._rooms.call(self._modify, name, metadata, configuration)
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncCollection]:
+        """See `Collection.transaction`."""
+        async with self._client.transaction() as transaction:
+            yield transaction.collection(self)
+
     async def create_index(self) -> None:
         """See `Collection.create_index`."""
         await self._rooms.call(self._optimize)
@@ -214,3 +222,6 @@ class AsyncCollection(CollectionBase):
     async def adapt(self, name: str, **options: Any) -> Any:
         """See `Collection.adapt`. The adapter gets the blocking `Collection`, which adapters are written for."""
         return await self._rooms.call(lambda: self._blocking.adapt(name, **options))
+
+    def _within(self, transaction: Transaction) -> AsyncCollection:
+        return AsyncCollection(self._blocking._within(transaction), self._client, self._rooms)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,7 @@ from chroma_plugin.version import __version__
 
 if TYPE_CHECKING:
     from chroma_plugin.api.async_client import AsyncClient
+    from chroma_plugin.api.transaction import Transaction
     from chroma_plugin.copying import CopyReport, OnProgress
     from chroma_plugin.copying import OnConflict as OnCopyConflict
     from chroma_plugin.embedding_functions import EmbeddingFunction
@@ -156,6 +158,21 @@ class Client(TenantsAndDatabases):
     def create_index(self, collection_name: str) -> None:
         """`Collection.create_index` of that collection."""
         self.get_collection(collection_name).create_index()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """``with client.transaction() as t``: reads and writes in any of this database's collections, each through
+        ``t.collection(collection)``, count together: see `Collection.transaction`.
+        """
+        from chroma_plugin.api.transaction import Transaction
+
+        transaction = Transaction(self._session)
+        try:
+            yield transaction
+        except BaseException:
+            transaction._end()
+            raise
+        transaction._commit()
 
     # -- the database ------------------------------------------------------------------------------------------------
 

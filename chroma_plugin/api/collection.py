@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from chroma_plugin.requests.writes import MetadataMode, OnConflict
 
 if TYPE_CHECKING:
     from chroma_plugin.api.client import Client
+    from chroma_plugin.transactions import Transaction
 
 
 class Collection(CollectionBase):
@@ -268,6 +270,22 @@ class Collection(CollectionBase):
         """
         self._modify(name, metadata, configuration)
 
+    @contextmanager
+    def transaction(self) -> Iterator[Collection]:
+        """``with collection.transaction() as inside``: what is read and written with ``inside`` counts together.
+
+        ``inside`` is this collection with all its calls, `modify` excepted. It sees its own writes; others see them
+        when the block ends, all at once, on disk if the store is persistent. After an exception none were made.
+        Nothing is locked meanwhile. When something that the block has read (also that an id was not there, or a count)
+        has been changed by somebody else by its end, StaleReadError is raised and nothing was written: run the block
+        again. Queries are exact in there.
+
+        `Client.transaction` takes several collections. Raises UnsupportedError when the engine can't write all of it
+        as one; memory, duckdb, pgvector and our server can.
+        """
+        with self._client.transaction() as transaction:
+            yield transaction.collection(self)
+
     def create_index(self) -> None:
         """Bring the search index up to date now and wait for it. Never needed: queries are right without."""
         self._optimize()
@@ -283,3 +301,6 @@ class Collection(CollectionBase):
         installs it.
         """
         return self._adapt(name, options)
+
+    def _within(self, transaction: Transaction) -> Collection:
+        return Collection(self._handle_within(transaction), self._client)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from inspect import signature
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from uuid import UUID
 
 from chroma_plugin import requests
 from chroma_plugin.api import notices
 from chroma_plugin.api.info import Info
-from chroma_plugin.errors import UnsupportedError
+from chroma_plugin.errors import InvalidArgumentError, UnsupportedError
 from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.results import AddReport
 from chroma_plugin.requests import configuration as configurations
@@ -21,8 +22,11 @@ from chroma_plugin.requests.names import collection_name
 from chroma_plugin.requests.reads import QueryRequest
 from chroma_plugin.types import CollectionInfo, copied
 
+if TYPE_CHECKING:
+    from chroma_plugin.transactions import Transaction
 
-class CollectionBase:
+
+class CollectionBase(ABC):
     """A collection of a database. Clients make these: `Client.create_collection`, `Client.get_collection`."""
 
     def __init__(self, handle: Handle) -> None:
@@ -122,6 +126,18 @@ class CollectionBase:
             self._warned = True
             notices.existing_ids(self.name, report, stacklevel=3)
         return report
+
+    @abstractmethod
+    def _within(self, transaction: Transaction) -> Self:
+        """The same collection, seen from inside a transaction."""
+
+    def _handle_within(self, transaction: Transaction) -> Handle:
+        from chroma_plugin.sessions.open_collection import OpenCollection
+
+        opened = self._handle.opened
+        if not isinstance(opened, OpenCollection):
+            raise InvalidArgumentError(f"Collection {self.name!r} is seen from inside a transaction already.")
+        return replace(self._handle, opened=transaction.collection(opened))
 
     def _modify(self, name: Any, metadata: Any, configuration: Any) -> None:
         _ = self._handle.connection.session

@@ -14,7 +14,7 @@ from chroma_plugin.errors import EmbeddingFunctionError, InvalidArgumentError
 from chroma_plugin.operations.results import DataLoader
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.sessions.connection import Connection
-from chroma_plugin.sessions.open_collection import OpenCollection
+from chroma_plugin.sessions.open_collection import Opened
 from chroma_plugin.types import Matrix
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, eq=False)
 class Handle:
     connection: Connection
-    opened: OpenCollection
+    opened: Opened
     function: EmbeddingFunction[Any] | None
     loader: DataLoader | None
     plugins: PluginManager

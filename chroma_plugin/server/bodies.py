@@ -23,7 +23,8 @@ _WIDE: Final = float(2**63)
 class Body:
     """A JSON object. A field that is null counts as left out; unknown fields have no effect."""
 
-    def __init__(self, fields: dict[str, Any], raw: bytes) -> None:
+    def __init__(self, fields: dict[str, Any], raw: bytes | None = None) -> None:
+        """Without ``raw``, its numbers are as they were written."""
         self._fields = fields
         self._raw = raw
 
@@ -53,7 +54,20 @@ class Body:
     def data(self, name: str, kind_of: type) -> Any:
         """As `given`, with integers as they were written: the quick parser makes floats of wide ones."""
         value = self.given(name, kind_of)
-        return self._exactly(name) if _has_wide_number(value) else value
+        return self._exactly(name) if self._raw is not None and _has_wide_number(value) else value
+
+    def inside(self, name: str) -> Body | None:
+        """The object of that name."""
+        value = self.data(name, dict)
+        return None if value is None else Body(value)
+
+    def each(self, name: str) -> list[Body]:
+        """The objects in the list of that name."""
+        values = self.data(name, list) or []
+        odd = next((value for value in values if type(value) is not dict), None)
+        if odd is not None:
+            raise InvalidArgumentError(f"{name} holds {kind(odd)}; each has to be an object.")
+        return [Body(value) for value in values]
 
     def ids(self, most: int) -> list[str]:
         """The ids of a write. Raises BatchSizeExceededError for too many."""
@@ -65,6 +79,7 @@ class Body:
         return ids
 
     def _exactly(self, name: str) -> Any:
+        assert self._raw is not None
         try:
             return json.loads(self._raw)[name]
         except (ValueError, RecursionError) as error:

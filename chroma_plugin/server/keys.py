@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from chroma_plugin.errors import ChromaError, InvalidArgumentError
 from chroma_plugin.filters.ast import DOCUMENT, ID, Compare, Contains, Exists, Expr, In, Leaf, leaves
-from chroma_plugin.sessions.open_collection import OpenCollection
+from chroma_plugin.sessions.open_collection import Opened
 from chroma_plugin.types import CollectionInfo, Field, Metadata, Scan
 from chroma_plugin.wording import shown
 
@@ -43,10 +43,10 @@ _NONE: Final[Mapping[str, Any]] = {}
 Schema: TypeAlias = Mapping[str, Any]
 
 _log: Final = logging.getLogger("chroma_plugin.server")
-_glanced: Final[WeakKeyDictionary[OpenCollection, Schema]] = WeakKeyDictionary()
+_glanced: Final[WeakKeyDictionary[Opened, Schema]] = WeakKeyDictionary()
 
 
-def known(opened: OpenCollection, *, look: bool = True) -> Schema:
+def known(opened: Opened, *, look: bool = True) -> Schema:
     """What is kept, or else what a glance at the records shows; without ``look`` only one that was had before."""
     kept: Schema | None = opened.info.configuration.get(SECTION)
     if kept is not None:
@@ -58,7 +58,7 @@ def known(opened: OpenCollection, *, look: bool = True) -> Schema:
     return _glanced.get(opened, _NONE)
 
 
-def keep(opened: OpenCollection, metadatas: Sequence[Metadata | None]) -> None:
+def keep(opened: Opened, metadatas: Sequence[Metadata | None]) -> None:
     """List the keys of records that were written, when there are new ones among them."""
     before = known(opened)
     if grown(before, metadatas) is before:

@@ -228,6 +228,26 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         where=_STORE_WHERE,
         fields=_STORE_FIELDS,
     ),
+    "StoreRead": record(
+        ("answer",),
+        answer=STRING,
+        scan=nullable(reference("StoreScan")),
+        count=nullable(reference("StoreCount")),
+        search=nullable(reference("StoreSearch")),
+        search_text=nullable(reference("StoreTextSearch")),
+    ),
+    "StoreCommit": record(
+        ("changes",),
+        changes=array(
+            record(
+                ("collection",),
+                collection=STRING,
+                reads=nullable(array(reference("StoreRead"))),
+                deleted=nullable(_IDS),
+                records=nullable(reference("StoreRecords")),
+            )
+        ),
+    ),
     "StoreRanked": record(
         ("ranked",),
         ranked=array(record(("records", "scores"), records=reference("StoreRecords"), scores=array(NUMBER))),

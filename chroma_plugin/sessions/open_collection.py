@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +17,47 @@ from chroma_plugin.types import CollectionInfo, Field, Matrix, Scan
 _EMBEDDINGS: Final[frozenset[Field]] = frozenset(("embeddings",))
 
 
-class OpenCollection:
+class Opened(ABC):
+    """What the operations need of a collection: its facts, and its store."""
+
+    info: CollectionInfo
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[CollectionStore]:
+        """The store, which stays open until the block ends."""
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[CollectionStore]:
+        """The store, for one writer at a time."""
+
+    @abstractmethod
+    def keep_dimension(self, embeddings: Matrix) -> None:
+        """Fix the dimension after the first write. The caller is writing."""
+
+    @abstractmethod
+    def change(self, how: Callable[[CollectionInfo], CollectionInfo]) -> None:
+        """Replace the facts."""
+
+    def check_dimension(self, store: CollectionStore, embeddings: Matrix) -> int | None:
+        """The dimension of the collection, None while it has none. Raises InvalidDimensionError for any other."""
+        expected = self._dimension(store)
+        if expected is not None and embeddings.shape[1] != expected:
+            raise InvalidDimensionError(
+                f"Collection {self.info.name!r} has embeddings of dimension {expected}, "
+                f"but these have dimension {embeddings.shape[1]}."
+            )
+        return expected
+
+    def _dimension(self, store: CollectionStore) -> int | None:
+        if self.info.dimension is None:
+            # Records may be there all the same: the process ended after the first write and before `keep_dimension`.
+            for batch in store.scan(Scan(limit=1, fields=_EMBEDDINGS)):
+                if batch.embeddings is not None and len(batch):
+                    self.info = replace(self.info, dimension=batch.embeddings.shape[1])
+        return self.info.dimension
+
+
+class OpenCollection(Opened):
     """The only way to a store: reads pass at any time, writes one after the other, nothing after it was closed."""
 
     def __init__(self, backend: Backend, info: CollectionInfo, catalogue: Turns) -> None:
@@ -37,13 +78,11 @@ class OpenCollection:
 
     @contextmanager
     def reading(self) -> Iterator[CollectionStore]:
-        """The store, which stays open until the block ends."""
         with self._gate:
             yield self._opened()
 
     @contextmanager
     def writing(self) -> Iterator[CollectionStore]:
-        """The store, for one writer at a time."""
         with self._write, self._gate:
             yield self._opened()
 
@@ -55,31 +94,12 @@ class OpenCollection:
                     self._store = self._backend.open_collection(self.info)
         return self._store
 
-    def check_dimension(self, store: CollectionStore, embeddings: Matrix) -> int | None:
-        """The dimension of the collection, None while it has none. Raises InvalidDimensionError for any other."""
-        expected = self._dimension(store)
-        if expected is not None and embeddings.shape[1] != expected:
-            raise InvalidDimensionError(
-                f"Collection {self.info.name!r} has embeddings of dimension {expected}, "
-                f"but these have dimension {embeddings.shape[1]}."
-            )
-        return expected
-
-    def _dimension(self, store: CollectionStore) -> int | None:
-        if self.info.dimension is None:
-            # Records may be there all the same: the process ended after the first write and before `keep_dimension`.
-            for batch in store.scan(Scan(limit=1, fields=_EMBEDDINGS)):
-                if batch.embeddings is not None and len(batch):
-                    self.info = replace(self.info, dimension=batch.embeddings.shape[1])
-        return self.info.dimension
-
     def keep_dimension(self, embeddings: Matrix) -> None:
-        """Fix the dimension after the first write. The caller holds the write lock."""
         if self.info.dimension is None:
             self.change(lambda info: replace(info, dimension=embeddings.shape[1]))
 
     def change(self, how: Callable[[CollectionInfo], CollectionInfo]) -> None:
-        """Replace the facts, in the database first."""
+        # In the database first.
         with self._write, self._gate:
             info = how(self.info)
             with self._catalogue:

@@ -13,6 +13,7 @@ from chroma_plugin.testing.state_machine import StateMachine
 from chroma_plugin.testing.tenants import Tenants
 from chroma_plugin.testing.texts import Texts
 from chroma_plugin.testing.threads import Threads
+from chroma_plugin.testing.transactions import Transactions
 
 
 class BackendConformance(
@@ -26,6 +27,7 @@ class BackendConformance(
     Indexes,
     Texts,
     Atomicity,
+    Transactions,
     Durability,
     Clients,
     Threads,

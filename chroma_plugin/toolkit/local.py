@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -68,14 +69,25 @@ class LocalStore(CollectionStore):
         if not len(records):
             return
         with self._writing:
-            table = self._table_for(records)
-            replaced = table.places[:][table.find(records.ids)]
-            rows = self._rows(table, records)
-            table.prepare(rows)
-            self._journal.write(replaced, rows)
-            with self._publishing:
-                table.append(rows)
-                self._table = table
+            step = self.step((), records)
+            step.write()
+            step.publish()
+        self.look()
+
+    def step(self, deleted: Sequence[str], written: Records | None) -> Step:
+        """A change that is ready to be made: those ids deleted, then those records put. The caller is `writing`, and
+        makes it before any other.
+        """
+        if written is None or not len(written):
+            return Step(self, self._table, deleted, self._table.find(deleted), None)
+        table = self._table_for(written)
+        old = table.find(dict.fromkeys([*deleted, *written.ids]))
+        rows = self._rows(table, written, forgotten=set(deleted))
+        table.prepare(rows)
+        return Step(self, table, deleted, old, rows)
+
+    def look(self) -> None:
+        """After a change, when nobody is kept from writing any more."""
         self._upkeep.look()
 
     def insert(self, records: Records) -> Sequence[str]:
@@ -106,16 +118,13 @@ class LocalStore(CollectionStore):
 
     def delete(self, ids: Sequence[str]) -> int:
         with self._writing:
-            table = self._table
-            ids = list(dict.fromkeys(ids))
-            rows = table.find(ids)
-            if not len(rows):
+            step = self.step(list(dict.fromkeys(ids)), None)
+            if not len(step.old):
                 return 0
-            self._journal.remove(table.places[:][rows])
-            with self._publishing:
-                table.kill(ids)
-        self._upkeep.look()
-        return len(rows)
+            step.write()
+            step.publish()
+        self.look()
+        return len(step.old)
 
     def delete_where(self, where: Expr) -> int:
         with self._writing:
@@ -127,7 +136,7 @@ class LocalStore(CollectionStore):
         # The first record decides the dimension.
         return self._table if self._table.dimension == dimension else Table(dimension)
 
-    def _rows(self, table: Table, records: Records) -> Rows:
+    def _rows(self, table: Table, records: Records, forgotten: Set[str]) -> Rows:
         assert records.embeddings is not None
         count = len(records)
         stamps = np.arange(self._next, self._next + count, dtype=np.int64)
@@ -135,6 +144,8 @@ class LocalStore(CollectionStore):
         places = stamps.copy()
         old = np.array(table.rows_of(records.ids), dtype=np.intp)
         known = old >= 0
+        if forgotten:
+            known &= np.array([id not in forgotten for id in records.ids], dtype=np.bool_)
         if known.any():
             places[known] = table.places[:][old[known]]
         return Rows(
@@ -262,6 +273,32 @@ class LocalStore(CollectionStore):
     def writing(self) -> AbstractContextManager[bool]:
         """Held while a change is made; what must not meet one holds it too."""
         return self._writing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A change of one store. Nothing is to happen between its two halves but the first halves of others."""
+
+    store: LocalStore
+    table: Table
+    deleted: Sequence[str]
+    old: RowNumbers
+    """Rows that die."""
+    rows: Rows | None
+
+    def write(self) -> None:
+        """To the journal."""
+        journal, places = self.store._journal, self.table.places[:][self.old]
+        if self.rows is not None:
+            journal.write(places, self.rows)
+        elif len(places):
+            journal.remove(places)
+
+    def publish(self) -> None:
+        """To all readers, at once."""
+        with self.store._publishing:
+            self.table.change(self.deleted, self.rows)
+            self.store._table = self.table
 
 
 def graph_settings(info: CollectionInfo) -> GraphSettings:

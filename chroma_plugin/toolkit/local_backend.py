@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import cast
 from uuid import UUID
 
-from chroma_plugin.backend import Backend
+from chroma_plugin.backend import Backend, Change
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.catalog import Catalog, CatalogJournal
 from chroma_plugin.toolkit.journal import Journal
@@ -68,6 +70,26 @@ class LocalBackend(Backend):
 
     def reset(self) -> None:
         self._forget(self._catalog.clear())
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        stores = [cast(LocalStore, change.store) for change in changes]
+        with ExitStack() as held:
+            for store in stores:
+                held.enter_context(store.writing)
+            for change, store in zip(changes, stores, strict=True):
+                change.check(store)
+            steps = [store.step(c.deleted, c.written) for c, store in zip(changes, stores, strict=True) if c.writes]
+            with self.one_commit() if steps else nullcontext():
+                for step in steps:
+                    step.write()
+            for step in steps:
+                step.publish()
+        for store in stores:
+            store.look()
+
+    def one_commit(self) -> AbstractContextManager[object]:
+        """What journals write inside is kept when the block ends, all or nothing."""
+        return nullcontext()
 
     def compact(self) -> None:
         for store in list(self._stores.values()):

@@ -171,20 +171,32 @@ class Table:
 
     def append(self, rows: Rows) -> None:
         """Publish new rows, which were prepared; rows of the same ids die."""
-        assert rows.embeddings is not None
-        start, count = len(self.texts), len(rows)
+        self.change((), rows)
+
+    def change(self, deleted: Iterable[str], rows: Rows | None) -> None:
+        """Publish at once that those records are gone, and new rows, as `append` does."""
+        deleted = list(deleted)
         view = self.view
+        dead = self.find(dict.fromkeys(deleted if rows is None else [*deleted, *rows.ids]))
+        self._ids.forget(deleted)
+        if rows is None:
+            self._publish(dead, view.length, view.count - len(dead), view.in_order)
+            return
+        start, count = view.length, len(rows)
         in_order = view.in_order and _ascends(self.places[start - 1 : start], rows.places)
-        replaced = self.find(rows.ids)
+        self._add(rows)
+        self._ids.keep(rows.ids, range(start, start + count))
+        self._alive.fill(True, count)
+        self._publish(dead, start + count, view.count + count - len(dead), in_order)
+
+    def _add(self, rows: Rows) -> None:
+        assert rows.embeddings is not None
         self.texts.extend((rows.ids, rows.documents, rows.metadatas, rows.uris))
         self.places.extend(rows.places)
         self.stamps.extend(rows.stamps)
-        self.vectors.publish(count)
+        self.vectors.publish(len(rows))
         with self._deriving:
             self._squares.values.extend(squares(rows.embeddings))
-        self._ids.keep(rows.ids, range(start, start + count))
-        self._alive.fill(True, count)
-        self._publish(replaced, start + count, view.count + count - len(replaced), in_order)
 
     def restore(self, stamps: Numbers, batches: Iterable[Rows]) -> None:
         """Begin with records whose vectors are there: row i has the stamp ``stamps[i]``; what no record has is dead."""
@@ -214,13 +226,6 @@ class Table:
             for row, text in zip(rows, texts, strict=True):
                 late[row] = text
         self._ids.keep(batch.ids, rows)
-
-    def kill(self, ids: Iterable[str]) -> None:
-        """Publish that those records are gone."""
-        ids = list(ids)
-        dead = self.find(ids)
-        self._ids.forget(ids)
-        self._publish(dead, self.view.length, self.view.count - len(dead), self.view.in_order)
 
     def _publish(self, dead: RowNumbers, length: int, count: int, in_order: bool) -> None:
         if len(dead):

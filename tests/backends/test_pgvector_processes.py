@@ -63,6 +63,40 @@ def test_two_writers_and_a_reader(tmp_path: Path) -> None:
         assert sorted(found["ids"][0]) == ["one-59-4", "two-59-4"]
 
 
+ADDER = """
+import sys
+import chroma_plugin as chromadb
+from chroma_plugin.errors import StaleReadError
+name, url, schema = sys.argv[1:]
+with chromadb.Client(chroma_db_impl="pgvector", url=url, schema=schema) as client:
+    account, book = (client.get_collection(each, embedding_function=None) for each in ("account", "book"))
+    done = 0
+    while done < 40:
+        try:
+            with client.transaction() as t:
+                number = t.collection(account).get(ids="n")["metadatas"][0]["n"] + 1
+                t.collection(account).update(ids="n", metadatas={"n": number})
+                t.collection(book).add(ids=str(number), embeddings=[number], metadatas=[{"by": name}])
+        except StaleReadError:
+            continue
+        done += 1
+"""
+
+
+def test_transactions_of_two_processes(tmp_path: Path) -> None:
+    """Both add to one number and enter what it became in a book: no addition is lost, and no entry."""
+    schema = schema_for(tmp_path)
+    with client_of(tmp_path) as client:
+        account = client.create_collection("account", embedding_function=None)
+        book = client.create_collection("book", embedding_function=None)
+        account.add(ids="n", embeddings=[0], metadatas=[{"n": 0}])
+        command = [sys.executable, "-c", ADDER]
+        adders = [subprocess.Popen([*command, name, postgres_url(), schema]) for name in ("one", "two")]
+        assert [adder.wait(120) for adder in adders] == [0, 0]
+        assert account.get(ids="n")["metadatas"] == [{"n": 80}]
+        assert sorted(map(int, book.get()["ids"])) == list(range(1, 81))
+
+
 def test_two_clients_in_one_process(tmp_path: Path) -> None:
     """What one does the other sees: records, new names, and that a collection is gone."""
     with client_of(tmp_path) as one, client_of(tmp_path) as two:

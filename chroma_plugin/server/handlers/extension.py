@@ -44,7 +44,7 @@ _WHOLE: Final[frozenset[Field]] = frozenset(("embeddings", "documents", "metadat
 def update(call: Call) -> Answer:
     """Ids that are gone meanwhile are passed over."""
     opened = call.collection()
-    records = _records(call)
+    records = records_in(call.body(), call.config.limits.batch)
     with opened.writing() as store:
         if records.embeddings is not None:
             opened.check_dimension(store, records.embeddings)
@@ -73,64 +73,36 @@ def delete_where(call: Call) -> Answer:
 
 def scan(call: Call) -> Answer:
     opened = call.collection()
-    body = call.body()
-    fields = _fields(body, FIELDS)
-    request = Scan(
-        ids=_ids(body),
-        where=_where(body),
-        limit=paging.limit(body.any("limit")),
-        offset=paging.offset(body.any("offset")),
-        fields=fields,
-        order=tuple(_order(item) for item in body.given("order", list) or ()),
-    )
+    request = scan_in(call.body())
     with opened.reading() as store:
         batches = list(pushdown.scan(store, request))
-    return answer({"records": _shown(concatenate(batches), fields)})
+    return answer({"records": _shown(concatenate(batches), request.fields)})
 
 
 def count(call: Call) -> Answer:
     opened = call.collection()
-    where = _where(call.body())
+    where = where_in(call.body())
     with opened.reading() as store:
         return answer({"count": pushdown.count(store, where)})
 
 
 def search(call: Call) -> Answer:
     opened = call.collection()
-    body = call.body()
-    fields = _fields(body, NO_FIELDS)
-    request = Search(
-        embeddings=packed(body.needed("embeddings", str), body.needed("dimension", int)),
-        k=paging.n_results(body.any("k")),
-        metric=_metric(body.any("metric"), opened.info.metric),
-        ids=_ids(body),
-        where=_where(body),
-        max_distance=paging.max_distance(body.any("max_distance")),
-        fields=fields,
-        exact=paging.flag(body.any("exact", False), "exact"),
-    )
+    request = search_in(call.body(), opened.info.metric)
     with opened.reading() as store:
         if opened.check_dimension(store, request.embeddings) is None:
             hits = [Hits(Records(ids=[]), np.zeros(0, dtype=np.float32))] * len(request.embeddings)
         else:
             hits = pushdown.search(store, request)
-    return answer({"hits": [_hits(found, fields) for found in hits]})
+    return answer({"hits": [_hits(found, request.fields) for found in hits]})
 
 
 def search_text(call: Call) -> Answer:
     opened = call.collection()
-    body = call.body()
-    fields = _fields(body, NO_FIELDS)
-    request = TextSearch(
-        queries=query_texts(body.needed("queries", list), "queries") or [],
-        k=paging.n_results(body.any("k")),
-        ids=_ids(body),
-        where=_where(body),
-        fields=fields,
-    )
+    request = text_search_in(call.body())
     with opened.reading() as store:
         found = pushdown.search_text(store, request)
-    return answer({"ranked": [_ranked(ranked, fields) for ranked in found]})
+    return answer({"ranked": [_ranked(ranked, request.fields) for ranked in found]})
 
 
 def optimize(call: Call) -> Answer:
@@ -149,17 +121,21 @@ def stats(call: Call) -> Answer:
 
 def whole_records(call: Call) -> Records:
     """Those of a put or an insert. Raises InvalidArgumentError when a column is missing."""
-    records = _records(call)
+    return whole(records_in(call.body(), call.config.limits.batch))
+
+
+def whole(records: Records) -> Records:
+    """The same. Raises InvalidArgumentError when a column is missing."""
     missing = [name for name in sorted(_WHOLE) if getattr(records, name) is None]
     if missing:
         raise InvalidArgumentError(f"Whole records are needed, but {', '.join(missing)} is missing.")
     return records
 
 
-def _records(call: Call) -> Records:
-    """The records of the body, checked like those of every write."""
-    body = Body(call.body().data("records", dict) or {}, b"")
-    ids = body.ids(call.config.limits.batch)
+def records_in(outer: Body, most: int) -> Records:
+    """The records of a body, checked like those of every write."""
+    body = outer.inside("records") or Body({})
+    ids = body.ids(most)
     text = body.given("embeddings", str)
     matrix = None if text is None else packed(text, body.needed("dimension", int))
     write = requests.add(
@@ -172,14 +148,49 @@ def _records(call: Call) -> Records:
 # -- questions in ----------------------------------------------------------------------------------------------------
 
 
+def scan_in(body: Body) -> Scan:
+    return Scan(
+        ids=_ids(body),
+        where=where_in(body),
+        limit=paging.limit(body.any("limit")),
+        offset=paging.offset(body.any("offset")),
+        fields=_fields(body, FIELDS),
+        order=tuple(_order(item) for item in body.given("order", list) or ()),
+    )
+
+
+def search_in(body: Body, metric: Metric) -> Search:
+    """A search of a collection with that metric."""
+    return Search(
+        embeddings=packed(body.needed("embeddings", str), body.needed("dimension", int)),
+        k=paging.n_results(body.any("k")),
+        metric=_metric(body.any("metric"), metric),
+        ids=_ids(body),
+        where=where_in(body),
+        max_distance=paging.max_distance(body.any("max_distance")),
+        fields=_fields(body, NO_FIELDS),
+        exact=paging.flag(body.any("exact", False), "exact"),
+    )
+
+
+def text_search_in(body: Body) -> TextSearch:
+    return TextSearch(
+        queries=query_texts(body.needed("queries", list), "queries") or [],
+        k=paging.n_results(body.any("k")),
+        ids=_ids(body),
+        where=where_in(body),
+        fields=_fields(body, NO_FIELDS),
+    )
+
+
+def where_in(body: Body) -> Expr | None:
+    where = body.data("where", dict)
+    return None if where is None else from_wire(where)
+
+
 def _ids(body: Body) -> list[str] | None:
     ids = body.given("ids", list)
     return None if ids is None else wanted_ids(ids)
-
-
-def _where(body: Body) -> Expr | None:
-    where = body.data("where", dict)
-    return None if where is None else from_wire(where)
 
 
 def _fields(body: Body, default: frozenset[Field]) -> frozenset[Field]:

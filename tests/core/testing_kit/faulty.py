@@ -15,7 +15,7 @@ import numpy as np
 from plain import PlainBackend, PlainStore, Row
 
 from chroma_plugin import distances
-from chroma_plugin.backend import Backend, Pushdown
+from chroma_plugin.backend import Backend, Change, Pushdown
 from chroma_plugin.filters import Compare, Contains, Expr, Not, Op, compile_filter, keep, leaves
 from chroma_plugin.ranking import words_of
 from chroma_plugin.testing import BackendConformance
@@ -552,6 +552,21 @@ class SharedByAll(PlainBackend):
         """No dicts of its own."""
 
 
+class ChecksNothing(PlainBackend):
+    """A transaction that doesn't ask again what it has read."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        super().commit([replace(change, check=lambda store: None) for change in changes])
+
+
+class CommitsInSteps(PlainBackend):
+    """One collection after the other: what fails at the second leaves the first changed."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            super().commit([change])
+
+
 FAULTS: tuple[type[Kit], ...] = (
     faulty("test_records_come_back_as_written", "test_random_calls", store=DropsTheLastRow),
     faulty("test_put_replaces_whole_records_in_place", store=MovesReplacedToTheEnd),
@@ -623,5 +638,7 @@ FAULTS: tuple[type[Kit], ...] = (
         database=NotDurable,
     ),
     faulty("test_a_backend_that_is_not_persistent_starts_empty", database=SharedByAll),
+    faulty("test_a_stale_read_is_refused", "test_one_stale_read_refuses_all", database=ChecksNothing),
+    faulty("test_a_commit_that_fails_leaves_nothing", database=CommitsInSteps),
 )
 globals().update({fault.__name__: fault for fault in FAULTS})

@@ -1,0 +1,81 @@
+"""The end of a transaction of our own clients: what it has read is asked again, then everything is written as one."""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass
+from functools import partial
+
+from chroma_plugin import transactions
+from chroma_plugin.backend import Change, CollectionStore
+from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.requests.ids import wanted_ids
+from chroma_plugin.requests.shown import kind
+from chroma_plugin.server import keys
+from chroma_plugin.server.bodies import Body
+from chroma_plugin.server.call import Answer, Call, answer
+from chroma_plugin.server.handlers.extension import records_in, scan_in, search_in, text_search_in, where_in, whole
+from chroma_plugin.sessions.open_collection import OpenCollection
+from chroma_plugin.types import Count, Metric, Question, Read, Records
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """What is wanted of one collection."""
+
+    opened: OpenCollection
+    reads: list[Read]
+    deleted: list[str]
+    written: Records | None
+
+    def change(self, store: CollectionStore) -> Change:
+        if self.written is not None and self.written.embeddings is not None:
+            self.opened.check_dimension(store, self.written.embeddings)
+        return Change(store, self.reads, self.deleted, self.written, partial(transactions.check, self.reads))
+
+
+def commit(call: Call) -> Answer:
+    """409 when a read is stale."""
+    parts = [_part(call, body) for body in call.body().each("changes")]
+    if len({part.opened for part in parts}) < len(parts):
+        raise InvalidArgumentError("changes names a collection twice: say all that is wanted of it once.")
+    with transactions.writing([part.opened for part in parts]) as stores:
+        changes = {part.opened: part.change(stores[part.opened]) for part in parts}
+        transactions.commit(call.served.session.backend, changes)
+    for part in parts:
+        if part.written is not None:
+            keys.keep(part.opened, part.written.metadatas or ())
+    return answer({})
+
+
+def _part(call: Call, body: Body) -> _Part:
+    opened = call.served.by_id(call.tenant, call.database, body.needed("collection", str))
+    written = None
+    if body.inside("records") is not None:
+        written = whole(records_in(body, call.config.limits.batch))
+    return _Part(
+        opened,
+        reads=[_read(read, opened.info.metric) for read in body.each("reads")],
+        deleted=wanted_ids(body.given("deleted", list) or []),
+        written=written,
+    )
+
+
+def _read(body: Body, metric: Metric) -> Read:
+    try:
+        answer = binascii.unhexlify(body.needed("answer", str))
+    except ValueError as error:
+        raise InvalidArgumentError(f"answer is no hexadecimal digest: {kind(body.any('answer'))}.") from error
+    return Read(_question(body, metric), answer)
+
+
+def _question(body: Body, metric: Metric) -> Question:
+    if (scan := body.inside("scan")) is not None:
+        return scan_in(scan)
+    if (count := body.inside("count")) is not None:
+        return Count(where_in(count))
+    if (search := body.inside("search")) is not None:
+        return search_in(search, metric)
+    if (search_text := body.inside("search_text")) is not None:
+        return text_search_in(search_text)
+    raise InvalidArgumentError("A read has no question: scan, count, search or search_text.")
