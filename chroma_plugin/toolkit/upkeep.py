@@ -93,12 +93,13 @@ class Upkeep:
         return self._closed or self._background.stopping()
 
     def index_now(self) -> None:
-        """Cover every row by a sketch and a graph and wait for it, unless there are so few that a sweep is better."""
+        """Cover the rows by sketches and graphs and wait for it, all but so few that a sweep of them is better."""
+        self._load()  # or what was saved and is not loaded yet would be made again
         with self._tending:
             view = self._store.view
             if sketches.available() and view.length >= SKETCH_FROM and view.sketched < view.length:
                 self._sketch()
-            if view.count >= graph_from() and len(view.loose()) and graphs.available():
+            if view.count >= graph_from() and _wants_graph(view):
                 self._build()
 
     # -- sketches ----------------------------------------------------------------------------------------------------
@@ -186,9 +187,12 @@ class Upkeep:
         """Load in the background what was saved, see whether something is to be done, and look for damage."""
         self._background.submit(self._open)
 
-    def _open(self) -> None:
+    def _load(self) -> None:
         self.load_sketches()
         self._load_graphs()
+
+    def _open(self) -> None:
+        self._load()
         self.look()
         try:
             for _ in settling.checks(self._store.view):
@@ -274,8 +278,7 @@ class Upkeep:
     # -- the rest ----------------------------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
-        self.load_sketches()
-        self._load_graphs()
+        self._load()
         view = self._store.view
         return {
             "index": "hnsw" if view.graphs else "sketch" if view.sketches else "exact",

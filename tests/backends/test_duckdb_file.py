@@ -324,6 +324,19 @@ class TestIndexFiles:
         assert self.reopened_index(place)["indexed"] == 3000
         assert {path: path.stat().st_mtime_ns for path in self.files(place).values()} == before
 
+    def test_asked_for_at_once_it_is_loaded_too(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """`create_index` right after opening makes nothing that is in the files."""
+        monkeypatch.setattr(upkeep, "graph_from", lambda: 3000)
+        before = {path: path.stat().st_mtime_ns for path in self.files(place).values()}
+        backend = opened(place)
+        with backend._background._changed:  # the background has not begun
+            store = backend.open_collection(INFO)
+            store.optimize()
+
+        assert [len(graph) for graph in store.view.graphs] == [3000]
+        backend.close()
+        assert {path: path.stat().st_mtime_ns for path in self.files(place).values()} == before
+
     def test_what_changed_since_is_known(self, place: Path) -> None:
         """Records deleted, replaced and updated after the index was written are not found through it as they were."""
         backend = opened(place)

@@ -18,8 +18,9 @@ MakeStore = Callable[..., LocalStore]
 
 @pytest.fixture(autouse=True)
 def small_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Graphs from a thousand rows on, so that tests of them are quick."""
+    """Graphs from a thousand rows on, and for few more, so that tests of them are quick."""
     monkeypatch.setattr(upkeep, "graph_from", lambda: 1_000)
+    monkeypatch.setattr(upkeep, "TAIL_FROM", 100)
 
 
 @pytest.fixture
