@@ -16,7 +16,7 @@ from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb import snapshot
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
-from chroma_plugin_duckdb.file import NAME, File, Hold
+from chroma_plugin_duckdb.file import NAME, UNFINISHED, File, Hold
 from chroma_plugin_duckdb.legacy import adopt
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.records import DuckDBRecords
@@ -26,6 +26,9 @@ logger = logging.getLogger("chroma_plugin")
 
 _WORTH_COMPACTING: Final = 32 << 20
 """Bytes of holes in the file that are worth a rewrite, if they are also half of it."""
+
+_LEFT_BEHIND: Final = (f"{NAME}.*{UNFINISHED}", f"{NAME}.*{UNFINISHED}.wal", "*.json.*.tmp", "*/*/*.tmp")
+"""Names of files that were never finished."""
 
 
 class DuckDBBackend(LocalBackend):
@@ -121,7 +124,10 @@ class DuckDBBackend(LocalBackend):
             logger.exception("The next opening will take longer: what makes it quick could not be written.")
 
     def _remove_orphans(self) -> None:
-        """What a process left that ended between dropping a collection and deleting its files."""
+        """What a process left that was cut short: files it had not finished, and those of a collection it dropped."""
+        for pattern in _LEFT_BEHIND:
+            for path in self._directory.glob(pattern):
+                path.unlink(missing_ok=True)
         known = self._journal.ids()
         for kind in ("vectors", "index"):
             for directory in (self._directory / kind).glob("*"):

@@ -20,6 +20,7 @@ from chroma_plugin.errors import (
     ReadOnlyError,
     StorageError,
 )
+from chroma_plugin.toolkit.files import sync
 from chroma_plugin_duckdb import schema
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "chroma.duckdb"
 """What the file is called in its directory."""
+UNFINISHED: Final = ".new"
+"""How the name of a file ends that is to become one; left behind only by a process that was cut short."""
 
 _SAFE: Final = {
     # Data is never code: nothing outside this file is read, written or loaded, whatever a statement says.
@@ -54,7 +57,10 @@ class File:
         self._closed = False
         self._changing = False
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._known_log: int | None = None
         if hold is None:
+            if not read_only and not path.exists():
+                _create(path)
             self._connection = self._open()
 
     @property
@@ -67,8 +73,6 @@ class File:
             raise StorageError(f"There is no store to read at {self.path}: it has to be written first.")
         connection = connect(self.path, read_only=self.read_only)
         try:
-            if not self.read_only and not schema.tables(connection):
-                schema.create(connection)
             _check_format(connection, self.path)
             connection.execute("SET lock_configuration = true")
         except BaseException:
@@ -95,6 +99,7 @@ class File:
                 yield Cursor(connection, self.path)
                 with _translated(self.path):
                     connection.execute("COMMIT")
+                self._sync_name_of_log()
             except BaseException:
                 self._roll_back(connection)
                 raise
@@ -120,6 +125,18 @@ class File:
             self._connection = None
             self._connection = self._open()
 
+    def _sync_name_of_log(self) -> None:
+        """DuckDB syncs its log, which begins anew after each checkpoint, but not the directory that names it: what is in
+        a log without a name is lost with the power, and an old one that has its name back fits the file no more.
+        """
+        try:
+            log = log_of(self.path).stat().st_ino
+        except FileNotFoundError:
+            log = None
+        if log != self._known_log:
+            sync(self.path.parent)
+            self._known_log = log
+
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
         """A place to read from; writers wait for its end."""
@@ -133,6 +150,7 @@ class File:
                 return
             with _translated(self.path):
                 self._usable().execute("CHECKPOINT")
+            self._sync_name_of_log()
 
     def rewrite(self) -> None:
         """Put a copy without holes in the place of the file; deleted text is gone from the disk afterwards."""
@@ -140,7 +158,7 @@ class File:
             connection = self._usable()
             if self.read_only:
                 raise ReadOnlyError(f"{self.path} was opened read_only: open it without, to compact it.")
-            copy = self.path.with_name(f"{self.path.name}.compact")
+            copy = self.path.with_name(f"{self.path.name}.{os.getpid()}{UNFINISHED}")
             remove(copy)
             self.checkpoint()
             with _translated(self.path):
@@ -227,6 +245,19 @@ class Hold:
         os.close(self.descriptor)
 
 
+def _create(path: Path) -> None:
+    """An empty store, whole or not at all; nothing when another process is quicker."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
+    remove(unfinished)
+    try:
+        with connect(unfinished, read_only=False) as connection:
+            schema.create(connection)
+            connection.execute("CHECKPOINT")
+        schema.take_a_free_place(unfinished, path)
+    finally:
+        remove(unfinished)
+
+
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     import duckdb
 
@@ -236,8 +267,13 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 def remove(path: Path) -> None:
     """Delete a DuckDB file and its log."""
-    for file in (path, path.with_name(f"{path.name}.wal")):
+    for file in (path, log_of(path)):
         file.unlink(missing_ok=True)
+
+
+def log_of(path: Path) -> Path:
+    """Where DuckDB keeps what was committed since the last checkpoint."""
+    return path.with_name(f"{path.name}.wal")
 
 
 def _check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

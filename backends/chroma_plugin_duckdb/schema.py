@@ -83,7 +83,7 @@ def format_of(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """The names of the tables in the file; none in one that was just made, or whose making was cut short."""
+    """The names of the tables in the file."""
     return {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
 
 
@@ -116,4 +116,17 @@ def take_the_place(copy: Path, path: Path) -> None:
     """Give a finished copy the name of the original, for good."""
     sync(copy)
     os.replace(copy, path)
+    sync(path.parent)
+
+
+def take_a_free_place(copy: Path, path: Path) -> None:
+    """Give a finished copy that name, for good, unless something has it."""
+    sync(copy)
+    try:
+        os.link(copy, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        if not path.exists():
+            os.rename(copy, path)
     sync(path.parent)
