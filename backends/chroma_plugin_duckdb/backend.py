@@ -14,7 +14,7 @@ from uuid import UUID
 from chroma_plugin.errors import ChromaError, StorageError
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
-from chroma_plugin_duckdb import snapshot
+from chroma_plugin_duckdb import guard, snapshot
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.file import NAME, UNFINISHED, File, Hold
 from chroma_plugin_duckdb.legacy import adopt
@@ -42,10 +42,10 @@ class DuckDBBackend(LocalBackend):
         self._directory = _directory(options)
         path = self._directory / NAME
         self._marks: dict[UUID, str] = {}
-        hold, saved = _resumable(path) if not options.read_only else (None, None)
-        if saved is None:
+        hold, saved = _examined(path, read_only=options.read_only)
+        if hold is None:
             adopt(self._directory, path, read_only=options.read_only)
-        self._file = File(path, read_only=options.read_only, hold=hold)
+        self._file = File(path, read_only=options.read_only, hold=hold, later=saved is not None)
         self._journal = DuckDBCatalog(self._file)
         super().__init__(self._journal)
         if saved is None:
@@ -143,16 +143,21 @@ class DuckDBBackend(LocalBackend):
                 shutil.rmtree(directory, ignore_errors=True)
 
 
-def _resumable(path: Path) -> tuple[Hold | None, Snapshot | None]:
-    """The file kept from others, and what was saved of it, if it has not changed since and that is worth while."""
-    hold = Hold.take(path)
+def _examined(path: Path, *, read_only: bool) -> tuple[Hold | None, Snapshot | None]:
+    """The file kept from others, with all in it that was acknowledged; and what was saved of it, if it has not changed
+    since and that is worth while.
+    """
+    guard.check_present(path)
+    hold = Hold.take(path, read_only=read_only)
     if hold is None:
         return None, None
-    saved = snapshot.load(path, hold.descriptor)
-    if saved is None or not saved.marks:
+    try:
+        guard.check_whole(path, hold.descriptor, read_only=read_only)
+        saved = None if read_only else snapshot.load(path, hold.descriptor)
+    except BaseException:
         hold.release()
-        return None, None
-    return hold, saved
+        raise
+    return hold, saved if saved is not None and saved.marks else None
 
 
 def _directory(options: DuckDBOptions) -> Path:

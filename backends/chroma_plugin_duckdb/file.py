@@ -22,6 +22,9 @@ from chroma_plugin.errors import (
 )
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin_duckdb import schema
+from chroma_plugin_duckdb.guard import way_out
+from chroma_plugin_duckdb.log import log_of
+from chroma_plugin_duckdb.receipt import Receipts, receipt_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,10 +49,10 @@ _SAFE: Final = {
 class File:
     """One DuckDB file. One transaction at a time; reads of arrays never come here.
 
-    With a `Hold` on it, it is opened when it is first needed; else at once.
+    ``hold``: whose lock it is opened under. ``later``: when it is first needed; else at once.
     """
 
-    def __init__(self, path: Path, *, read_only: bool, hold: Hold | None = None) -> None:
+    def __init__(self, path: Path, *, read_only: bool, hold: Hold | None = None, later: bool = False) -> None:
         self.path: Final = path
         self.read_only: Final = read_only
         self._lock = threading.RLock()
@@ -58,10 +61,16 @@ class File:
         self._changing = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._known_log: int | None = None
-        if hold is None:
-            if not read_only and not path.exists():
-                _create(path)
-            self._connection = self._open()
+        self._receipts = Receipts(path)
+        if not later:
+            try:
+                if not read_only and not path.exists():
+                    _create(path)
+                self._connection = self._open()
+            except BaseException:
+                if hold is not None:
+                    hold.release()
+                raise
 
     @property
     def touched(self) -> bool:
@@ -100,6 +109,7 @@ class File:
                 with _translated(self.path):
                     connection.execute("COMMIT")
                 self._sync_name_of_log()
+                self._receipts.committed()
             except BaseException:
                 self._roll_back(connection)
                 raise
@@ -126,7 +136,7 @@ class File:
             self._connection = self._open()
 
     def _sync_name_of_log(self) -> None:
-        """DuckDB syncs its log, which begins anew after each checkpoint, but not the directory that names it: what is in
+        """DuckDB syncs its log, which begins anew after each checkpoint, not the directory that names it. What is in
         a log without a name is lost with the power, and an old one that has its name back fits the file no more.
         """
         try:
@@ -151,6 +161,7 @@ class File:
             with _translated(self.path):
                 self._usable().execute("CHECKPOINT")
             self._sync_name_of_log()
+            self._receipts.committed()
 
     def rewrite(self) -> None:
         """Put a copy without holes in the place of the file; deleted text is gone from the disk afterwards."""
@@ -165,6 +176,7 @@ class File:
                 schema.copy(connection, copy)
             connection.close()
             self._connection = None
+            self._receipts.withdraw()
             try:
                 schema.take_the_place(copy, self.path)
             finally:
@@ -176,6 +188,8 @@ class File:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+                if not self.read_only:
+                    self._receipts.closed()
             if self._hold is not None:
                 self._hold.release()
 
@@ -224,18 +238,20 @@ class Hold:
         self.descriptor: Final = descriptor
 
     @classmethod
-    def take(cls, path: Path) -> Hold | None:
-        """None where that can't be done, or another process has the file: DuckDB says then who it is."""
+    def take(cls, path: Path, *, read_only: bool) -> Hold | None:
+        """None where that can't be done, or another process has the file: DuckDB says then who it is. Any number may
+        have it that only read.
+        """
         try:
             import fcntl
         except ImportError:  # not a POSIX system
             return None
         try:
-            descriptor = os.open(path, os.O_RDWR)
+            descriptor = os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
         except OSError:
             return None
         try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(descriptor, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
             return None
@@ -266,14 +282,9 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def remove(path: Path) -> None:
-    """Delete a DuckDB file and its log."""
-    for file in (path, log_of(path)):
+    """Delete a DuckDB file and what belongs to it."""
+    for file in (path, log_of(path), receipt_of(path)):
         file.unlink(missing_ok=True)
-
-
-def log_of(path: Path) -> Path:
-    """Where DuckDB keeps what was committed since the last checkpoint."""
-    return path.with_name(f"{path.name}.wal")
 
 
 def _check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -288,7 +299,14 @@ def _check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         )
 
 
-_SIGNS_OF_DAMAGE: Final = ("orrupt", "not a valid DuckDB database file", "Could not read enough bytes")
+_SIGNS_OF_DAMAGE: Final = (
+    "orrupt",
+    "not a valid DuckDB database file",
+    "Could not read enough bytes",
+    "replaying WAL",
+    "This WAL was created",
+    "WAL does not match",
+)
 _PID: Final = re.compile(r"\(PID (\d+)\)")
 
 
@@ -306,9 +324,7 @@ def _translated(path: Path) -> Iterator[None]:
         if "read-only mode" in text:
             raise ReadOnlyError(f"{path} can't be written: {text}") from error
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
-            raise CorruptionError(
-                f"{path} is damaged: {text}. Restore it from a backup, or move it away to begin anew."
-            ) from error
+            raise CorruptionError(f"{path} is damaged: {text}. {way_out(path)}") from error
         raise StorageError(f"{path}: {text}") from error
 
 
