@@ -289,6 +289,13 @@ class Backend(ABC):
     def flush(self) -> None:
         """Write out what is only buffered (caches, logs). Durability never depends on it."""
 
+    def refresh(self) -> bool:
+        """Take over what other processes wrote since the database was opened. True when that was anything: then the
+        core opens the stores anew, and stores opened before stay readable until the calls in them have ended; they are
+        not closed. Raises LockedError when it can't now, and changes nothing. Default: reads are always of now.
+        """
+        return False
+
     def compact(self) -> None:
         """Give back the space of deleted records and collections."""
 

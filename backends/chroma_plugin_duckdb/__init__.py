@@ -12,7 +12,7 @@ def register_backends() -> list[BackendSpec]:
         BackendSpec(
             name="duckdb",
             aliases=("duckdb+parquet", "duckdb+hnswlib"),
-            open="chroma_plugin_duckdb.backend:DuckDBBackend",
+            open="chroma_plugin_duckdb.opening:opened",
             options="chroma_plugin_duckdb.options:DuckDBOptions",
             summary="One DuckDB file on disk, durable when a call returns; hnswlib indexes large collections.",
             requires=("duckdb",),

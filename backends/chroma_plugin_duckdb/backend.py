@@ -39,13 +39,16 @@ class DuckDBBackend(LocalBackend):
     persistent = True
 
     def __init__(self, options: DuckDBOptions) -> None:
-        self._directory = _directory(options)
+        assert not options.read_only, "this one writes; see `reader`"
+        self._directory = checked_directory(options)
+        _make(self._directory)
         path = self._directory / NAME
         self._marks: dict[UUID, str] = {}
-        hold, saved = _examined(path, read_only=options.read_only)
+        hold = examined(path, read_only=False)
+        saved = None if hold is None else _saved(path, hold)
         if hold is None:
-            adopt(self._directory, path, read_only=options.read_only)
-        self._file = File(path, read_only=options.read_only, hold=hold, later=saved is not None)
+            adopt(self._directory, path, read_only=False)
+        self._file = File(path, read_only=False, hold=hold, later=saved is not None)
         self._journal = DuckDBCatalog(self._file)
         super().__init__(self._journal)
         if saved is None:
@@ -53,23 +56,16 @@ class DuckDBBackend(LocalBackend):
         else:
             self._journal.resume(self._catalog, saved)
             self._marks = saved.marks
-        if not options.read_only:
-            self._remove_orphans()
+        self._remove_orphans()
 
     def journal(self, info: CollectionInfo) -> DuckDBRecords:
         return DuckDBRecords(
             self._file,
             self._journal.number(info),
-            self._vector_directory(info),
-            self._graph_directory(info),
+            vector_directory(self._directory, info.id),
+            graph_directory(self._directory, info.id),
             self._marks.get(info.id),
         )
-
-    def _vector_directory(self, info: CollectionInfo) -> Path:
-        return self._directory / "vectors" / str(info.id)
-
-    def _graph_directory(self, info: CollectionInfo) -> Path:
-        return self._directory / "index" / str(info.id)
 
     def one_commit(self) -> AbstractContextManager[object]:
         return self._file.transaction()
@@ -82,25 +78,18 @@ class DuckDBBackend(LocalBackend):
         self._file.rewrite()
 
     def stats(self) -> dict[str, Any]:
-        return {
-            "path": str(self._file.path),
-            "read_only": self._file.read_only,
-            "duckdb": version("duckdb"),
-            "file_bytes": self._file.path.stat().st_size,
-            "bytes_on_disk": sum(path.stat().st_size for path in self._directory.rglob("*") if path.is_file()),
-        }
+        return facts(self._file.path, read_only=False)
 
     def close(self) -> None:
         super().close()
         try:
-            if not self._file.read_only:
-                self._finish_stores()
-            if self._file.touched and not self._file.read_only:
+            self._finish_stores()
+            if self._file.touched:
                 self._file.checkpoint()
                 if self._journal.dead_bytes() > max(_WORTH_COMPACTING, self._file.path.stat().st_size // 2):
                     self._file.rewrite()
         finally:
-            changed = self._file.touched and not self._file.read_only
+            changed = self._file.touched
             self._file.close()
         if changed and self._marks:
             self._save_snapshot()
@@ -139,37 +128,61 @@ class DuckDBBackend(LocalBackend):
         super()._forget(gone)
         for info in gone:
             self._marks.pop(info.id, None)
-            for directory in (self._vector_directory(info), self._graph_directory(info)):
+            for directory in (vector_directory(self._directory, info.id), graph_directory(self._directory, info.id)):
                 shutil.rmtree(directory, ignore_errors=True)
 
 
-def _examined(path: Path, *, read_only: bool) -> tuple[Hold | None, Snapshot | None]:
-    """The file kept from others, with all in it that was acknowledged; and what was saved of it, if it has not changed
-    since and that is worth while.
-    """
+def vector_directory(directory: Path, id: UUID) -> Path:
+    return directory / "vectors" / str(id)
+
+
+def graph_directory(directory: Path, id: UUID) -> Path:
+    return directory / "index" / str(id)
+
+
+def facts(path: Path, *, read_only: bool) -> dict[str, Any]:
+    """What `info` says about the database in that file."""
+    return {
+        "path": str(path),
+        "read_only": read_only,
+        "duckdb": version("duckdb"),
+        "file_bytes": path.stat().st_size,
+        "bytes_on_disk": sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file()),
+    }
+
+
+def examined(path: Path, *, read_only: bool) -> Hold | None:
+    """The file kept from others, with all in it that was acknowledged; None when there is none, or others keep it."""
     guard.check_present(path)
     hold = Hold.take(path, read_only=read_only)
-    if hold is None:
-        return None, None
-    try:
-        guard.check_whole(path, hold.descriptor, read_only=read_only)
-        saved = None if read_only else snapshot.load(path, hold.descriptor)
-    except BaseException:
-        hold.release()
-        raise
-    return hold, saved if saved is not None and saved.marks else None
+    if hold is not None:
+        try:
+            guard.check_whole(path, hold.descriptor, read_only=read_only)
+        except BaseException:
+            hold.release()
+            raise
+    return hold
 
 
-def _directory(options: DuckDBOptions) -> Path:
+def _saved(path: Path, hold: Hold) -> Snapshot | None:
+    """What was saved of the file, if it has not changed since and that is worth while."""
+    saved = snapshot.load(path, hold.descriptor)
+    return saved if saved is not None and saved.marks else None
+
+
+def checked_directory(options: DuckDBOptions) -> Path:
+    """Where the store is, or shall be. Raises StorageError for what can't be one."""
     directory = Path(options.persist_directory).absolute()
     if "?" in str(directory):
         # DuckDB reads what follows as options of the file and puts its log elsewhere.
         raise StorageError(f"persist_directory {str(directory)!r} has a '?' in it, which DuckDB can't open; rename it.")
     if directory.exists() and not directory.is_dir():
         raise StorageError(f"persist_directory {str(directory)!r} is a file; it has to be a directory.")
-    if not options.read_only:
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"persist_directory {str(directory)!r} can't be made: {error}") from error
     return directory
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"persist_directory {str(directory)!r} can't be made: {error}") from error

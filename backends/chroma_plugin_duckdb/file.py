@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,6 +34,10 @@ NAME: Final = "chroma.duckdb"
 """What the file is called in its directory."""
 UNFINISHED: Final = ".new"
 """How the name of a file ends that is to become one; left behind only by a process that was cut short."""
+
+_PATIENCE: Final = 2.0
+"""Seconds to wait for others to let go of the file."""
+_PAUSE: Final = 0.02
 
 _SAFE: Final = {
     # Data is never code: nothing outside this file is read, written or loaded, whatever a statement says.
@@ -95,12 +100,12 @@ class File:
         transaction inside another is part of that one.
         """
         with self._lock:
+            if self.read_only:
+                raise ReadOnlyError(f"{self.path} was opened read_only: open it without, to write.")
             connection = self._usable()
             if self._changing:
                 yield Cursor(connection, self.path)
                 return
-            if self.read_only:
-                raise ReadOnlyError(f"{self.path} was opened read_only: open it without, to write.")
             with _translated(self.path):
                 connection.execute("BEGIN")
             self._changing = True
@@ -167,8 +172,6 @@ class File:
         """Put a copy without holes in the place of the file; deleted text is gone from the disk afterwards."""
         with self._lock:
             connection = self._usable()
-            if self.read_only:
-                raise ReadOnlyError(f"{self.path} was opened read_only: open it without, to compact it.")
             copy = self.path.with_name(f"{self.path.name}.{os.getpid()}{UNFINISHED}")
             remove(copy)
             self.checkpoint()
@@ -243,16 +246,10 @@ class Hold:
         have it that only read.
         """
         try:
-            import fcntl
-        except ImportError:  # not a POSIX system
-            return None
-        try:
             descriptor = os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
         except OSError:
             return None
-        try:
-            fcntl.lockf(descriptor, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked_patiently(descriptor, read_only=read_only):
             os.close(descriptor)
             return None
         return cls(descriptor)
@@ -272,6 +269,28 @@ def _create(path: Path) -> None:
         schema.take_a_free_place(unfinished, path)
     finally:
         remove(unfinished)
+
+
+def _locked_patiently(descriptor: int, *, read_only: bool) -> bool:
+    """Readers have a file for moments only, and a writer may: wait that long. A second writer need not wait."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        return False
+
+    def lock(how: int) -> bool:
+        try:
+            fcntl.lockf(descriptor, how | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    deadline = monotonic() + _PATIENCE
+    while not lock(fcntl.LOCK_SH if read_only else fcntl.LOCK_EX):
+        if monotonic() > deadline or not (read_only or (lock(fcntl.LOCK_SH) and lock(fcntl.LOCK_UN))):
+            return False
+        sleep(_PAUSE)
+    return True
 
 
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -333,7 +352,7 @@ def _locked(path: Path, text: str) -> LockedError:
     pid = int(match[1]) if match else None
     holder = f"process {pid}" if pid else "another process"
     return LockedError(
-        f"{path} is open in {holder}. One process may write at a time, and none may read meanwhile: close it there, "
-        "or let both use one server. (Several processes may read at once, each with read_only=True.)",
+        f"{path} is open in {holder}. One process may write at a time, and none may take a look meanwhile: close it "
+        "there, or let both use one server. (Several processes may read at once, each with read_only=True.)",
         pid,
     )

@@ -156,6 +156,10 @@ class AsyncClient:
         """See `Client.persist`."""
         return await self._call(Client.persist)
 
+    async def refresh(self) -> bool:
+        """See `Client.refresh`."""
+        return await self._call(Client.refresh)
+
     async def info(self) -> Info:
         """See `Client.info`."""
         return await self._call(Client.info)

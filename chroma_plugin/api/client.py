@@ -200,6 +200,16 @@ class Client(TenantsAndDatabases):
         self._session.flush()
         return True
 
+    def refresh(self) -> bool:
+        """Take over what another process wrote, in a client that was opened with ``read_only``; True when there was
+        something new. Its collections show it then; those that are gone raise NotFoundError. Clients without
+        ``read_only``, in memory or of a server see everything at once: for them it does nothing.
+
+        Raises LockedError, which names the process, when one that writes has the store open and has written; waits two
+        seconds before. Everything stays as it was then, and can be read.
+        """
+        return self._session.refresh()
+
     def info(self) -> Info:
         """Facts: version, backend, where it is, and each collection with its count. Prints as an outline."""
         session = self._session

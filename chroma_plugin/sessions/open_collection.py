@@ -88,11 +88,13 @@ class OpenCollection(Opened):
 
     def _opened(self) -> CollectionStore:
         # Opening waits for the first use: listing a thousand collections loads none of them.
-        if self._store is None:
+        store = self._store
+        if store is None:
             with self._opening:
-                if self._store is None:
-                    self._store = self._backend.open_collection(self.info)
-        return self._store
+                store = self._store
+                if store is None:
+                    store = self._store = self._backend.open_collection(self.info)
+        return store
 
     def keep_dimension(self, embeddings: Matrix) -> None:
         if self.info.dimension is None:
@@ -107,6 +109,13 @@ class OpenCollection(Opened):
                 self.info = info
             if self._store is not None:
                 self._store.configure(info)
+
+    def renew(self, info: CollectionInfo) -> None:
+        """The backend was refreshed: these are the facts now, and who comes next opens the store anew. Who is in the
+        old one goes on reading there.
+        """
+        with self._write, self._opening:
+            self.info, self._store = info, None
 
     def drop(self) -> None:
         """Delete the collection; from then on every handle of it raises NotFoundError."""

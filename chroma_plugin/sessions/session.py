@@ -74,6 +74,28 @@ class Session:
         with self._catalogue:
             self.backend.reset()
 
+    def refresh(self) -> bool:
+        """Take over what other processes wrote since; whether that was anything. Raises LockedError while one of them
+        has the database; then everything stays as it was.
+        """
+        with self._catalogue:
+            if not self.backend.refresh():
+                return False
+            collections = list(self._collections.values())
+            found = [self._now(collection.info) for collection in collections]
+        for collection, info in zip(collections, found, strict=True):
+            if info is not None:
+                collection.renew(info)
+            else:
+                collection.close(collection.gone())
+                self._forget(collection)
+        return True
+
+    def _now(self, info: CollectionInfo) -> CollectionInfo | None:
+        if not self.has(info.tenant, info.database):
+            return None
+        return self.backend.get_collection_by_id(info.id, info.tenant, info.database)
+
     def flush(self) -> None:
         with self._catalogue:
             self.backend.flush()

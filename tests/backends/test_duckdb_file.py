@@ -17,6 +17,7 @@ import chroma_plugin_duckdb
 import duckdb
 import numpy as np
 import pytest
+from chroma_plugin_duckdb import opening
 from chroma_plugin_duckdb.backend import DuckDBBackend
 from chroma_plugin_duckdb.file import NAME, connect
 from chroma_plugin_duckdb.options import DuckDBOptions
@@ -30,13 +31,14 @@ from chroma_plugin.errors import (
     StorageError,
 )
 from chroma_plugin.toolkit import graph, upkeep
+from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo, Records, Scan
 
 INFO = CollectionInfo(uuid4(), "things", configuration={"hnsw": {"space": "l2"}}, dimension=16)
 
 
-def opened(place: Path, **options: bool) -> DuckDBBackend:
-    return DuckDBBackend(DuckDBOptions(place, **options))
+def opened(place: Path, **options: bool) -> LocalBackend:
+    return opening.opened(DuckDBOptions(place, **options))
 
 
 @pytest.fixture
@@ -76,10 +78,11 @@ def test_a_second_process_learns_who_has_the_store(tmp_path: Path, backend: Duck
     script = f"""
         from pathlib import Path
         from chroma_plugin.errors import LockedError
-        from chroma_plugin_duckdb.backend import DuckDBBackend, DuckDBOptions
+        from chroma_plugin_duckdb.opening import opened
+        from chroma_plugin_duckdb.options import DuckDBOptions
         for read_only in (False, True):
             try:
-                DuckDBBackend(DuckDBOptions({str(tmp_path)!r}, read_only=read_only))
+                opened(DuckDBOptions({str(tmp_path)!r}, read_only=read_only))
             except LockedError as error:
                 print(error.pid, "read_only" in str(error))
     """
@@ -97,8 +100,9 @@ def test_readers_share_a_store_and_change_nothing(tmp_path: Path, backend: DuckD
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     script = f"""
         from uuid import UUID
-        from chroma_plugin_duckdb.backend import DuckDBBackend, DuckDBOptions
-        backend = DuckDBBackend(DuckDBOptions({str(tmp_path)!r}, read_only=True))
+        from chroma_plugin_duckdb.opening import opened
+        from chroma_plugin_duckdb.options import DuckDBOptions
+        backend = opened(DuckDBOptions({str(tmp_path)!r}, read_only=True))
         [info] = backend.list_collections("default_tenant", "default_database")
         print(backend.open_collection(info).count())
     """

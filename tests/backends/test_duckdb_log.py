@@ -15,6 +15,7 @@ from chroma_plugin_duckdb.backend import DuckDBBackend
 from chroma_plugin_duckdb.file import NAME
 from chroma_plugin_duckdb.guard import UnfinishedWriteWarning
 from chroma_plugin_duckdb.log import log_head, log_of, read_log
+from chroma_plugin_duckdb.opening import opened
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.receipt import Receipt, receipt_of
 
@@ -64,7 +65,7 @@ def ends(killed: tuple[dict[str, bytes], list[int]]) -> list[int]:
 
 
 def ids_in(path: Path, *, read_only: bool = False) -> list[str]:
-    backend = DuckDBBackend(DuckDBOptions(path.parent, read_only=read_only))
+    backend = opened(DuckDBOptions(path.parent, read_only=read_only))
     try:
         return [id for batch in backend.open_collection(INFO).scan(Scan()) for id in batch.ids]
     finally:

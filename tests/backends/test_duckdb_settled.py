@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import duckdb
 import numpy as np
 import pytest
+from chroma_plugin_duckdb import opening
 from chroma_plugin_duckdb.backend import DuckDBBackend
 from chroma_plugin_duckdb.file import NAME
 from chroma_plugin_duckdb.options import DuckDBOptions
@@ -23,6 +24,7 @@ from support.vectors import clustered, records
 from chroma_plugin.errors import ClosedError, CorruptionError
 from chroma_plugin.testing import BackendConformance
 from chroma_plugin.toolkit import settling, upkeep, vector_file
+from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo, Metric, Records, Scan, Search
 
 pytestmark = pytest.mark.skipif(not vector_file.SUPPORTED, reason="this system keeps vectors in the DuckDB file")
@@ -45,8 +47,8 @@ class TestDuckDBSettled(BackendConformance):
     examples = 10
 
 
-def opened(place: Path, **options: bool) -> DuckDBBackend:
-    return DuckDBBackend(DuckDBOptions(place, **options))
+def opened(place: Path, **options: bool) -> LocalBackend:
+    return opening.opened(DuckDBOptions(place, **options))
 
 
 @pytest.fixture

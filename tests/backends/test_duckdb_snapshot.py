@@ -15,6 +15,7 @@ from uuid import UUID
 import duckdb
 import numpy as np
 import pytest
+from chroma_plugin_duckdb import opening
 from chroma_plugin_duckdb.backend import DuckDBBackend
 from chroma_plugin_duckdb.file import NAME
 from chroma_plugin_duckdb.options import DuckDBOptions
@@ -25,6 +26,7 @@ from support.vectors import clustered, records
 from chroma_plugin.errors import CorruptionError, LockedError
 from chroma_plugin.filters.parse import parse_where
 from chroma_plugin.toolkit import masks, settling, vector_file
+from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo, Metric, Records, Scan, Search
 
 pytestmark = pytest.mark.skipif(not vector_file.SUPPORTED, reason="this system keeps vectors in the DuckDB file")
@@ -41,8 +43,8 @@ def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "SETTLE_FROM", 1)
 
 
-def opened(place: Path, **options: bool) -> DuckDBBackend:
-    return DuckDBBackend(DuckDBOptions(place, **options))
+def opened(place: Path, **options: bool) -> LocalBackend:
+    return opening.opened(DuckDBOptions(place, **options))
 
 
 def filled(place: Path, documents: list[str | None] | None = None) -> Contents:

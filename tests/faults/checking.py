@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-import chroma_plugin
-from chroma_plugin.api.client import Client
-from chroma_plugin.api.collection import Collection
 from faults import model
 from faults.model import Kept, Record, World
 from faults.nursery import say
 from faults.workload import DIMENSION, SPACES, operations, prepare
+
+import chroma_plugin
+from chroma_plugin.api.client import Client
+from chroma_plugin.api.collection import Collection
 
 _INCLUDED = ("embeddings", "documents", "metadatas")
 _ASKED = 5

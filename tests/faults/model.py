@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
 from faults.workload import Operation
 
 Record = tuple[bytes, str | None, dict[str, Any] | None]

@@ -15,12 +15,12 @@ from typing import Any
 
 import chroma_plugin_duckdb.backend
 import numpy as np
-
-import chroma_plugin
-from chroma_plugin.toolkit import planner, settling, text_file, upkeep, vector_file
 from faults import planted, shim
 from faults.nursery import say
 from faults.shim import Fault
+
+import chroma_plugin
+from chroma_plugin.toolkit import planner, settling, text_file, upkeep, vector_file
 
 DIMENSION = 16
 SPACES = {"first": "l2", "second": "cosine", "third": "ip"}
@@ -73,7 +73,7 @@ class _Maker:
         }
         kind = self._random.choices(list(kinds), list(kinds.values()))[0]
         absent = [name for name in SPACES if name not in self._ids]
-        if kind == "create_collection" and not absent or kind == "delete_collection" and len(absent) == 2:
+        if (kind == "create_collection" and not absent) or (kind == "delete_collection" and len(absent) == 2):
             kind = "add"
         if kind in ("compact", "persist", "reopen"):
             return Operation(kind)
