@@ -14,7 +14,7 @@ from uuid import UUID
 from chroma_plugin.errors import ChromaError, StorageError
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
-from chroma_plugin_duckdb import guard, snapshot
+from chroma_plugin_duckdb import checkpoint, guard, snapshot
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.file import NAME, UNFINISHED, File, Hold
 from chroma_plugin_duckdb.legacy import adopt
@@ -27,7 +27,7 @@ logger = logging.getLogger("chroma_plugin")
 _WORTH_COMPACTING: Final = 32 << 20
 """Bytes of holes in the file that are worth a rewrite, if they are also half of it."""
 
-_LEFT_BEHIND: Final = (f"{NAME}.*{UNFINISHED}", f"{NAME}.*{UNFINISHED}.wal", "*.json.*.tmp", "*/*/*.tmp")
+_LEFT_BEHIND: Final = (f"{NAME}.*{UNFINISHED}*", f"{NAME}.*.tmp", "*.json.*.tmp", "*/*/*.tmp")
 """Names of files that were never finished."""
 
 
@@ -157,6 +157,7 @@ def examined(path: Path, *, read_only: bool) -> Hold | None:
     hold = Hold.take(path, read_only=read_only)
     if hold is not None:
         try:
+            checkpoint.undo(path, hold.descriptor, read_only=read_only)
             guard.check_whole(path, hold.descriptor, read_only=read_only)
         except BaseException:
             hold.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -22,13 +23,15 @@ from chroma_plugin.errors import (
     StorageError,
 )
 from chroma_plugin.toolkit.files import sync
-from chroma_plugin_duckdb import schema
+from chroma_plugin_duckdb import checkpoint, schema
 from chroma_plugin_duckdb.guard import way_out
 from chroma_plugin_duckdb.log import log_of
 from chroma_plugin_duckdb.receipt import Receipts, receipt_of
 
 if TYPE_CHECKING:
     import duckdb
+
+logger = logging.getLogger("chroma_plugin")
 
 NAME: Final = "chroma.duckdb"
 """What the file is called in its directory."""
@@ -44,11 +47,16 @@ _SAFE: Final = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    # Checkpoints are rare and short: a small threshold makes every few hundredth write wait for one.
-    "wal_autocheckpoint": "256MB",
+    # Checkpoints are ours to make, see `checkpoint`.
+    "wal_autocheckpoint": "1000GB",
     # What was needed for a while goes back to the system, some seconds later.
     "allocator_background_threads": "true",
 }
+
+_LONGEST_LOG: Final = 256 << 20
+"""Bytes of log after which a checkpoint is made. They are rare and short: with a small threshold every few hundredth
+write waits for one.
+"""
 
 
 class File:
@@ -65,7 +73,10 @@ class File:
         self._closed = False
         self._changing = False
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._descriptor: int | None = None
+        """For reading what DuckDB writes; closed after DuckDB's own, which would lose its lock."""
         self._known_log: int | None = None
+        self._log_size = 0
         self._receipts = Receipts(path)
         if not later:
             try:
@@ -88,11 +99,32 @@ class File:
         connection = connect(self.path, read_only=self.read_only)
         try:
             _check_format(connection, self.path)
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
             connection.execute("SET lock_configuration = true")
+            if checkpoint.SUPPORTED and not self.read_only:
+                self._descriptor = os.open(self.path, os.O_RDONLY)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _shut(self) -> None:
+        """Let go of the file."""
+        connection, self._connection = self._connection, None
+        descriptor, self._descriptor = self._descriptor, None
+        if connection is not None:
+            connection.close()
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _undo_checkpoint(self) -> None:
+        """If one was cut short, and nobody else has taken the file meanwhile."""
+        hold = None if self.read_only else Hold.take(self.path, read_only=False)
+        if hold is not None:
+            try:
+                checkpoint.undo(self.path, hold.descriptor, read_only=False)
+            finally:
+                hold.release()
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
@@ -120,6 +152,15 @@ class File:
                 raise
             finally:
                 self._changing = False
+            self._shorten_log()
+
+    def _shorten_log(self) -> None:
+        """When it has become long."""
+        if self._log_size > _LONGEST_LOG:
+            try:
+                self.checkpoint()
+            except StorageError:
+                logger.exception("The log of %s could not be moved into it; it will be tried again later.", self.path)
 
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         import duckdb
@@ -136,8 +177,7 @@ class File:
         try:
             connection.execute("SELECT 1")
         except duckdb.Error:
-            connection.close()
-            self._connection = None
+            self._shut()
             self._connection = self._open()
 
     def _sync_name_of_log(self) -> None:
@@ -145,9 +185,10 @@ class File:
         a log without a name is lost with the power, and an old one that has its name back fits the file no more.
         """
         try:
-            log = log_of(self.path).stat().st_ino
+            facts = log_of(self.path).stat()
+            log, self._log_size = facts.st_ino, facts.st_size
         except FileNotFoundError:
-            log = None
+            log, self._log_size = None, 0
         if log != self._known_log:
             sync(self.path.parent)
             self._known_log = log
@@ -163,8 +204,9 @@ class File:
         with self._lock:
             if self.read_only or not (self.touched or self._closed):
                 return
+            connection = self._usable()
             with _translated(self.path):
-                self._usable().execute("CHECKPOINT")
+                checkpoint.checkpoint(connection, self.path, self._descriptor)
             self._sync_name_of_log()
             self._receipts.committed()
 
@@ -177,8 +219,7 @@ class File:
             self.checkpoint()
             with _translated(self.path):
                 schema.copy(connection, copy)
-            connection.close()
-            self._connection = None
+            self._shut()
             self._receipts.withdraw()
             try:
                 schema.take_the_place(copy, self.path)
@@ -188,9 +229,8 @@ class File:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            if self.touched:
+                self._shut()
                 if not self.read_only:
                     self._receipts.closed()
             if self._hold is not None:

@@ -18,13 +18,10 @@ import orjson
 
 from chroma_plugin.toolkit.checked_file import read_checked, write_checked
 from chroma_plugin.types import CollectionInfo
+from chroma_plugin_duckdb.checkpoint import HEAD
 
 _NAME: Final = "snapshot.json"
 _FORMAT: Final = 1
-_HEAD: Final = 3 * 4096
-"""Bytes of a DuckDB file before its blocks: the main header and two database headers, of which each checkpoint writes
-one (https://duckdb.org/docs/stable/internals/storage).
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class Identity:
 
     @classmethod
     def of(cls, descriptor: int) -> Identity:
-        return cls(os.fstat(descriptor).st_size, zlib.crc32(os.pread(descriptor, _HEAD, 0)))
+        return cls(os.fstat(descriptor).st_size, zlib.crc32(os.pread(descriptor, HEAD, 0)))
 
 
 def save(snapshot: Snapshot, path: Path) -> None:

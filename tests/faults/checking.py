@@ -44,7 +44,7 @@ def check(directory: str, seed: int, length: int, allowed: Sequence[int]) -> Non
     say(f"right {number}")
 
 
-_FILES = {"chroma.duckdb", "chroma.duckdb.wal", "snapshot.json"}
+_FILES = {"chroma.duckdb", "chroma.duckdb.wal", "chroma.duckdb.receipt", "snapshot.json"}
 _KINDS = {".vectors", ".header", ".stamps", ".texts", ".rows", ".sketch", ".graph"}
 
 
