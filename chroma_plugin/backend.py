@@ -296,6 +296,14 @@ class Backend(ABC):
         """
         return False
 
+    def after_fork(self) -> bool:
+        """Called in a process that was forked off this one: whether this backend can go on there, beside the parent's.
+        If so, give up what is the parent's (sockets, threads) without closing it, and make locks anew: those who held
+        them are in the parent. The core then opens the stores anew. Default: False; then every call there raises
+        StorageError, and this object is never used or taken apart again.
+        """
+        return False
+
     def compact(self) -> None:
         """Give back the space of deleted records and collections."""
 

@@ -23,7 +23,7 @@ from chroma_plugin.errors import (
     StorageError,
 )
 from chroma_plugin.toolkit.files import sync
-from chroma_plugin_duckdb import checkpoint, schema
+from chroma_plugin_duckdb import checkpoint, forks, schema
 from chroma_plugin_duckdb.guard import way_out
 from chroma_plugin_duckdb.log import log_of
 from chroma_plugin_duckdb.receipt import Receipts, receipt_of
@@ -78,6 +78,7 @@ class File:
         self._known_log: int | None = None
         self._log_size = 0
         self._receipts = Receipts(path)
+        forks.watch(self)
         if not later:
             try:
                 if not read_only and not path.exists():
@@ -336,6 +337,7 @@ def _locked_patiently(descriptor: int, *, read_only: bool) -> bool:
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     import duckdb
 
+    forks.refuse_inherited(path)
     with _translated(path):
         return duckdb.connect(path, read_only=read_only, config=dict(_SAFE))
 

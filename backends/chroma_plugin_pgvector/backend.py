@@ -37,6 +37,10 @@ class PgvectorBackend(Backend):
             raise
         self._catalog = Catalog(self._database, options.schema)
 
+    def after_fork(self) -> bool:
+        self._database.after_fork()
+        return True
+
     # -- tenants and databases ---------------------------------------------------------------------------------------
 
     def list_tenants(self) -> Sequence[str]:

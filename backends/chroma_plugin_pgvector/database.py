@@ -7,7 +7,6 @@ settings only for one transaction), so that a transaction pooler may stand betwe
 from __future__ import annotations
 
 import asyncio
-import os
 import select
 import threading
 import weakref
@@ -89,7 +88,6 @@ class Database:
         self._options = options
         self._lock = threading.Lock()
         self._blocking: ConnectionPool[Any] | None = None
-        self._process = os.getpid()
         self._abandoned: list[Any] = []
         self._on_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPool] = weakref.WeakKeyDictionary()
         self._closed = False
@@ -130,13 +128,19 @@ class Database:
         except psycopg.Error as error:
             raise failures.translated(error, self.place) from error
 
+    def after_fork(self) -> None:
+        """The sockets are the parent's, and what holds them must not be finalized here."""
+        self._lock = threading.Lock()
+        self._abandoned.append((self._blocking, self._on_loops))
+        self._blocking, self._on_loops = None, weakref.WeakKeyDictionary()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
             blocking, self._blocking = self._blocking, None
             on_loops = dict(self._on_loops)
             self._on_loops.clear()
-        if blocking is not None and self._process == os.getpid():
+        if blocking is not None:
             blocking.close()
         for loop, pool in on_loops.items():
             pool.close(loop)
@@ -176,10 +180,6 @@ class Database:
     def _pool(self) -> ConnectionPool[Any]:
         with self._lock:
             self._refuse_closed()
-            if self._process != os.getpid():
-                # After a fork the sockets are the parent's; what holds them must not be finalized here.
-                self._abandoned.append(self._blocking)
-                self._blocking, self._process = None, os.getpid()
             if self._blocking is None:
                 self._blocking = ConnectionPool(self._options.url, kwargs=self._settings(), open=False, **self._sizes())
                 self._blocking.open()

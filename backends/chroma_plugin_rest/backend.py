@@ -45,6 +45,10 @@ class ServerBackend(Backend):
         self._facts = facts
         self._seen: dict[UUID, CollectionInfo] = {}
 
+    def after_fork(self) -> bool:
+        self._transport.after_fork()
+        return True
+
     # -- tenants and databases ---------------------------------------------------------------------------------------
 
     def list_tenants(self) -> Sequence[str]:

@@ -43,7 +43,7 @@ class Transport:
         self._headers = headers_of(options)
         self._lock = threading.Lock()
         self._blocking: httpx.Client | None = None
-        self._process = os.getpid()
+        self._abandoned: list[Any] = []
         self._on_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
             weakref.WeakKeyDictionary()
         )
@@ -109,6 +109,12 @@ class Transport:
             return self._answer(response)
         raise AssertionError("the last attempt returns or raises")
 
+    def after_fork(self) -> None:
+        """The sockets are the parent's, and what holds them must not be finalized here."""
+        self._lock = threading.Lock()
+        self._abandoned.append((self._blocking, self._on_loops))
+        self._blocking, self._on_loops = None, weakref.WeakKeyDictionary()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -151,9 +157,7 @@ class Transport:
     def _client(self) -> httpx.Client:
         with self._lock:
             self._refuse_closed()
-            if self._blocking is None or self._process != os.getpid():
-                # After a fork the sockets are the parent's.
-                self._process = os.getpid()
+            if self._blocking is None:
                 self._blocking = httpx.Client(**self._settings())
             return self._blocking
 

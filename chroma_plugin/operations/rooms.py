@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,7 +28,12 @@ class Rooms:
         self.closed = False
         self.native = False
         """The store waits with `chroma_plugin.waiting`, so work with it needs no thread."""
-        self._pools = {room: ThreadPoolExecutor(workers, f"chroma-{room.value}") for room in Room}
+        self._workers = workers
+        self._make_pools()
+
+    def _make_pools(self) -> None:
+        self._process = os.getpid()
+        self._pools = {room: ThreadPoolExecutor(self._workers, f"chroma-{room.value}") for room in Room}
 
     async def run(self, procedure: Procedure[_T], *, to_its_end: bool = False) -> _T:
         """Run it, each part in its room, without blocking the event loop.
@@ -57,6 +63,8 @@ class Rooms:
     async def call(self, function: Callable[..., _T], *arguments: Any, room: Room = Room.STORE) -> _T:
         """The result of a function that runs in a thread of a room, with the caller's context variables."""
         self._refuse_closed()
+        if self._process != os.getpid():
+            self._make_pools()  # after a fork the threads are the parent's
         loop, context = asyncio.get_running_loop(), contextvars.copy_context()
         return await loop.run_in_executor(self._pools[room], lambda: context.run(function, *arguments))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chroma_plugin.config import Target
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Shared:
     """A session and who has it."""
 
@@ -39,6 +39,8 @@ class _Places:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.shared: dict[str, _Shared] = {}
+        self.every: weakref.WeakSet[_Shared] = weakref.WeakSet()
+        """Also those that have no place."""
 
 
 _places: Final = _Places()
@@ -57,9 +59,9 @@ class Connection:
         """Raises ClosedError after `close`, StorageError in a process that was forked off."""
         if self._shared.forked:
             raise StorageError(
-                f"{self._shared.place} was opened by another process, and this one was forked off. "
-                f"Open a client of its own in each process, after the fork; a database that is written to can be "
-                f"open in one process at a time."
+                f"{self._shared.place or 'This database in memory'} was opened by another process, and this one was "
+                f"forked off. Open a client of its own in each process, after the fork; a database that is written to "
+                f"can be open in one process at a time."
             )
         if not self._leave.alive:
             raise ClosedError("The client was closed.")
@@ -81,6 +83,7 @@ def _join(target: Target) -> _Shared:
         if shared is None:
             session = Session(open_backend(target.spec, target.options), target.spec.name)
             shared = _Shared(session, place, options)
+            _places.every.add(shared)
             if place is not None:
                 _places.shared[place] = shared
         else:
@@ -127,12 +130,22 @@ def _refuse_other_settings(shared: _Shared, backend: str, options: Any) -> None:
 
 
 def _after_fork() -> None:
-    """In the child: what the parent has open is not ours."""
+    """In the child: what the parent has open is not ours, unless its backend can share it."""
     # Another thread of the parent may have held the old lock.
     _places.lock = threading.RLock()
-    for shared in _places.shared.values():
-        shared.forked = True
-    _places.shared.clear()
+    for shared in list(_places.every):
+        if not shared.session.after_fork():
+            _abandon(shared)
+
+
+def _abandon(shared: _Shared) -> None:
+    import ctypes  # not with the package: it takes long
+
+    shared.forked = True
+    if shared.place is not None:
+        _places.shared.pop(shared.place, None)
+    # Never taken apart, not even at the end: DuckDB would write into the parent's files, and wait for its threads.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(shared.session))
 
 
 if hasattr(os, "register_at_fork"):

@@ -66,6 +66,9 @@ class OpenCollection(Opened):
         # The database's: taken last, around changes of what collections there are.
         self._catalogue = catalogue
         self._store: CollectionStore | None = None
+        self._make_locks()
+
+    def _make_locks(self) -> None:
         self._opening = Turns()
         # Whoever takes both takes the write lock before passing the gate.
         self._write = Turns()
@@ -116,6 +119,11 @@ class OpenCollection(Opened):
         """
         with self._write, self._opening:
             self.info, self._store = info, None
+
+    def after_fork(self, catalogue: Turns) -> None:
+        """In a process that was forked off: those who were inside are in the parent, and so is the store."""
+        self._catalogue, self._store = catalogue, None
+        self._make_locks()
 
     def drop(self) -> None:
         """Delete the collection; from then on every handle of it raises NotFoundError."""

@@ -96,6 +96,15 @@ class Session:
             return None
         return self.backend.get_collection_by_id(info.id, info.tenant, info.database)
 
+    def after_fork(self) -> bool:
+        """In a process that was forked off: begin anew with what is open, if the backend can; False if it can't."""
+        if not self.backend.after_fork():
+            return False
+        self._catalogue = Turns()
+        for collection in self._collections.values():
+            collection.after_fork(self._catalogue)
+        return True
+
     def flush(self) -> None:
         with self._catalogue:
             self.backend.flush()

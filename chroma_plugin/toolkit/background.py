@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import weakref
 from collections import deque
@@ -75,6 +76,11 @@ class Background:
 
 
 _every: weakref.WeakSet[Background] = weakref.WeakSet()
+
+
+if hasattr(os, "register_at_fork"):
+    # A process that was forked off has none of the threads, and must not wait for them.
+    os.register_at_fork(after_in_child=_every.clear)
 
 
 @atexit.register

@@ -207,8 +207,7 @@ def test_a_forked_child(tmp_path: Path) -> None:
         "            call()\n"
         "        except chromadb.errors.StorageError as error:\n"
         "            print(error, flush=True)\n"
-        # As multiprocessing does: DuckDB crashes when an interpreter that was forked off takes its connections apart.
-        "    os._exit(0)\n"
+        "    sys.exit()\n"
         "print(os.waitpid(pid, 0)[1], collection.count())\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
