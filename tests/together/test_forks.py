@@ -201,6 +201,8 @@ def test_clients_of_a_server_go_on() -> None:
     """Parent and child write and read through the same objects, sync and async, while threads of the parent call."""
     script = """
         import asyncio
+        # Sockets of loops that have ended, and in the child those of the parent, are left to the system.
+        warnings.simplefilter("ignore", ResourceWarning)
         host, port = sys.argv[1].removeprefix("http://").split(":")
         client = chromadb.HttpClient(host, int(port))
         collection = client.create_collection("forks", embedding_function=None)
@@ -211,7 +213,6 @@ def test_clients_of_a_server_go_on() -> None:
         assert asyncio.run(count()) == 1
         rest = busy(collection)
         def work():
-            warnings.simplefilter("ignore", ResourceWarning)  # the parent's sockets are not ours to close
             collection.add(ids=f"child {os.getpid()}", embeddings=[[1] * 8])
             assert asyncio.run(count()) > 50
             client.close()
