@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Where,
         WhereDocument,
     )
+    from chroma_plugin.backups import restore
     from chroma_plugin.config import Settings
     from chroma_plugin.filters import K, Key
     from chroma_plugin.operations.results import (
@@ -83,6 +84,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "api.client": ("Client",),
     "api.factories": ("AdminClient", "CloudClient", "EphemeralClient", "HttpClient", "PersistentClient"),
     "api.collection": ("Collection",),
+    "backups": ("restore",),
     "config": ("Settings",),
     "filters": ("K", "Key"),
     "api.notices": ("ExistingIDsWarning", "NothingDeletedWarning"),
@@ -142,6 +144,7 @@ __all__ = [
     "errors",
     "filters",
     "plugins",
+    "restore",
     "utils",
 ]
 

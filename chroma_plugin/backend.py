@@ -28,7 +28,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 from chroma_plugin import fallback
@@ -47,6 +48,9 @@ from chroma_plugin.types import (
     Search,
     TextSearch,
 )
+
+OnBytes: TypeAlias = Callable[[int, int], object]
+"""Called with how many bytes are done, and how many there are."""
 
 
 class Pushdown(Enum):
@@ -306,6 +310,14 @@ class Backend(ABC):
 
     def compact(self) -> None:
         """Give back the space of deleted records and collections."""
+
+    def backup(self, directory: Path, on_bytes: OnBytes) -> Sequence[tuple[CollectionInfo, int]] | None:
+        """Make a store for the backend ``duckdb`` of an empty directory, with everything that is here at one moment,
+        verified; the collections in it and how many records each has. Writes go on meanwhile.
+
+        Default: None, and nothing is done. Then the core copies one collection after another.
+        """
+        return None
 
     def stats(self) -> dict[str, Any]:
         """Facts for `client.info()`, as plain JSON: where, how large, which engine and version."""

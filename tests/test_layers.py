@@ -28,6 +28,7 @@ FLOORS = [
     {"transactions"},
     {"api", "utils"},
     {"parquet", "copying"},
+    {"backups"},
     {"server", "testing"},
     {"cli"},
 ]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from chroma_plugin.errors import ChromaError, StorageError
+from chroma_plugin.backend import OnBytes
+from chroma_plugin.errors import ChromaError, InvalidArgumentError, StorageError
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb import checkpoint, guard, snapshot
+from chroma_plugin_duckdb.backup import copy
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.file import NAME, UNFINISHED, File, Hold
 from chroma_plugin_duckdb.legacy import adopt
@@ -76,6 +78,12 @@ class DuckDBBackend(LocalBackend):
     def compact(self) -> None:
         super().compact()
         self._file.rewrite()
+
+    def backup(self, directory: Path, on_bytes: OnBytes) -> Sequence[tuple[CollectionInfo, int]]:
+        _refuse_question_mark(directory)
+        if directory.resolve().is_relative_to(self._directory.resolve()):
+            raise InvalidArgumentError(f"{str(directory.parent)!r} is in the store itself: back it up to elsewhere.")
+        return copy(self._file, self._directory, directory, on_bytes)
 
     def stats(self) -> dict[str, Any]:
         return facts(self._file.path, read_only=False)
@@ -174,12 +182,16 @@ def _saved(path: Path, hold: Hold) -> Snapshot | None:
 def checked_directory(options: DuckDBOptions) -> Path:
     """Where the store is, or shall be. Raises StorageError for what can't be one."""
     directory = Path(options.persist_directory).absolute()
-    if "?" in str(directory):
-        # DuckDB reads what follows as options of the file and puts its log elsewhere.
-        raise StorageError(f"persist_directory {str(directory)!r} has a '?' in it, which DuckDB can't open; rename it.")
+    _refuse_question_mark(directory)
     if directory.exists() and not directory.is_dir():
         raise StorageError(f"persist_directory {str(directory)!r} is a file; it has to be a directory.")
     return directory
+
+
+def _refuse_question_mark(directory: Path) -> None:
+    if "?" in str(directory):
+        # DuckDB reads what follows as options of the file and puts its log elsewhere.
+        raise StorageError(f"persist_directory {str(directory)!r} has a '?' in it, which DuckDB can't open; rename it.")
 
 
 def _make(directory: Path) -> None:

@@ -42,13 +42,10 @@ class DuckDBCatalog:
         with self._file.reading() as cursor:
             tenants = [name for (name,) in cursor.execute("SELECT name FROM tenants ORDER BY rowid")]
             databases = cursor.execute("SELECT tenant, name FROM databases ORDER BY rowid")
-            rows = cursor.execute(
-                "SELECT number, id, tenant, database, name, metadata, configuration, dimension "
-                "FROM collections ORDER BY number"
-            )
-        self._number_of = {row[1]: row[0] for row in rows}
+            found = collections(cursor)
+        self._number_of = {info.id: number for number, info in found}
         self._last_number = max(self._number_of.values(), default=0)
-        catalog.load(tenants, [(tenant, name) for tenant, name in databases], [_info(*row[1:]) for row in rows])
+        catalog.load(tenants, [(tenant, name) for tenant, name in databases], [info for _, info in found])
 
     def ids(self) -> set[str]:
         """Of all collections, as text."""
@@ -130,6 +127,14 @@ class DuckDBCatalog:
         number = self.number(info)
         cursor.execute("DELETE FROM collections WHERE number = ?", [number])
         cursor.execute(f"DROP TABLE {schema.records_table(number)}")
+
+
+def collections(cursor: Cursor) -> list[tuple[int, CollectionInfo]]:
+    """All that the file has, with the numbers of their tables, in the order of creation."""
+    rows = cursor.execute(
+        "SELECT number, id, tenant, database, name, metadata, configuration, dimension FROM collections ORDER BY number"
+    )
+    return [(row[0], _info(*row[1:])) for row in rows]
 
 
 def _json(value: Metadata | None) -> str | None:

@@ -17,12 +17,12 @@ import numpy as np
 from chroma_plugin.errors import (
     ClosedError,
     CorruptionError,
-    FormatVersionError,
     LockedError,
     ReadOnlyError,
     StorageError,
 )
 from chroma_plugin.toolkit.files import sync
+from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin_duckdb import checkpoint, forks, schema
 from chroma_plugin_duckdb.guard import way_out
 from chroma_plugin_duckdb.log import log_of
@@ -69,6 +69,8 @@ class File:
         self.path: Final = path
         self.read_only: Final = read_only
         self._lock = threading.RLock()
+        # Taken before the other: by whoever moves the log into the file, closes it, or puts another in its place.
+        self._steady = threading.RLock()
         self._hold = hold
         self._closed = False
         self._changing = False
@@ -156,12 +158,14 @@ class File:
             self._shorten_log()
 
     def _shorten_log(self) -> None:
-        """When it has become long."""
-        if self._log_size > _LONGEST_LOG:
+        """When it has become long, and nobody wants the file as it is."""
+        if self._log_size > _LONGEST_LOG and self._steady.acquire(blocking=False):
             try:
                 self.checkpoint()
             except StorageError:
                 logger.exception("The log of %s could not be moved into it; it will be tried again later.", self.path)
+            finally:
+                self._steady.release()
 
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         import duckdb
@@ -200,9 +204,37 @@ class File:
         with self._lock:
             yield Cursor(self._usable(), self.path)
 
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """The file stays as it is; writes go on in the log."""
+        with self._steady:
+            yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Cursor]:
+        """A place to read from that sees this moment until the block ends. Writers do not wait, checkpoints may fail:
+        for use in `steady`.
+        """
+        with self._lock, _translated(self.path):
+            connection = self._usable().cursor()
+            connection.execute("BEGIN")
+            connection.execute("SELECT version FROM chroma_format")  # the moment is that of the first statement
+        try:
+            yield Cursor(connection, self.path)
+        finally:
+            connection.close()
+
+    def descriptor(self) -> int:
+        """Of the file, to read its bytes in `steady`. It is not to be closed: the process would lose DuckDB's lock."""
+        with self._lock:
+            self._usable()
+            if self._descriptor is None:
+                self._descriptor = os.open(self.path, os.O_RDONLY)
+            return self._descriptor
+
     def checkpoint(self) -> None:
         """Move what is in the log into the file."""
-        with self._lock:
+        with self._steady, self._lock:
             if self.read_only or not (self.touched or self._closed):
                 return
             connection = self._usable()
@@ -213,7 +245,7 @@ class File:
 
     def rewrite(self) -> None:
         """Put a copy without holes in the place of the file; deleted text is gone from the disk afterwards."""
-        with self._lock:
+        with self._steady, self._lock:
             connection = self._usable()
             copy = self.path.with_name(f"{self.path.name}.{os.getpid()}{UNFINISHED}")
             remove(copy)
@@ -228,7 +260,7 @@ class File:
                 self._connection = self._open()
 
     def close(self) -> None:
-        with self._lock:
+        with self._steady, self._lock:
             self._closed = True
             if self.touched:
                 self._shut()
@@ -353,11 +385,7 @@ def _check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if found is None:
         raise StorageError(f"{path} is a DuckDB file, but not one of chroma-plugin. Choose another persist_directory.")
     version, written_by = found
-    if version > schema.FORMAT:
-        raise FormatVersionError(
-            f"{path} has format {version}, written by chroma-plugin {written_by}; this release reads up to format "
-            f"{schema.FORMAT}. Upgrade: pip install -U chroma-plugin"
-        )
+    refuse_newer(path, version, schema.FORMAT, written_by)
 
 
 _SIGNS_OF_DAMAGE: Final = (

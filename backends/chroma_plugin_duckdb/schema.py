@@ -18,8 +18,12 @@ involved.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
@@ -27,6 +31,8 @@ from chroma_plugin.version import __version__
 
 if TYPE_CHECKING:
     import duckdb
+
+    from chroma_plugin_duckdb.file import Cursor
 
 FORMAT: Final = 1
 
@@ -46,7 +52,16 @@ _RECORDS: Final = (
     "embedding BLOB USING COMPRESSION uncompressed)"
 )
 
-_COPIED_AT_ONCE: Final = 20_000
+ROWS_AT_ONCE: Final = 20_000
+"""Read from a table in one piece."""
+
+
+class Digest(NamedTuple):
+    """Of a table."""
+
+    rows: int
+    hash: int
+    """Of all that the rows hold, in any order; another one in another version of DuckDB."""
 
 
 def records_table(number: int) -> str:
@@ -87,6 +102,24 @@ def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
 
 
+def digests(cursor: Cursor) -> dict[str, Digest]:
+    """Of all tables of ours, by their names."""
+    numbers = cursor.execute("SELECT number FROM collections")
+    names = [*_CATALOG, *(records_table(number) for (number,) in numbers)]
+    found = {name: cursor.execute(f"SELECT count(*), bit_xor(hash({name})) FROM {name}")[0] for name in names}
+    return {name: Digest(int(rows), int(total or 0)) for name, (rows, total) in found.items()}
+
+
+def settled_stamps(cursor: Cursor, number: int) -> Iterator[npt.NDArray[np.int64]]:
+    """The stamps of the rows whose vectors are not in the file, in pieces."""
+    table = records_table(number)
+    [(last,)] = cursor.execute(f"SELECT coalesce(max(rowid), -1) FROM {table}")
+    statement = f"SELECT stamp FROM {table} WHERE rowid >= ? AND rowid < ? AND embedding IS NULL"
+    for start in range(0, last + 1, ROWS_AT_ONCE):
+        found = cursor.arrays(statement, [start, start + ROWS_AT_ONCE])
+        yield np.asarray(found["stamp"], dtype=np.int64)
+
+
 def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
     """Write all live rows into a new file; records in the order they stand."""
     import duckdb
@@ -103,9 +136,9 @@ def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
 
 def _copy_rows(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection, table: str) -> None:
     last = source.execute(f"SELECT coalesce(max(rowid), -1) FROM {table}").fetchall()[0][0]
-    for start in range(0, last + 1, _COPIED_AT_ONCE):
+    for start in range(0, last + 1, ROWS_AT_ONCE):
         batch = source.execute(
-            f"SELECT * FROM {table} WHERE rowid >= ? AND rowid < ?", [start, start + _COPIED_AT_ONCE]
+            f"SELECT * FROM {table} WHERE rowid >= ? AND rowid < ?", [start, start + ROWS_AT_ONCE]
         ).fetchnumpy()
         target.register("batch", batch)
         target.execute(f"INSERT INTO {table} SELECT * FROM batch")

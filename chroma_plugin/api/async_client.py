@@ -24,6 +24,8 @@ from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from chroma_plugin.api.transaction import Transaction
+    from chroma_plugin.backups import BackupReport
+    from chroma_plugin.backups import OnProgress as OnBackupProgress
     from chroma_plugin.copying import CopyReport, OnProgress
     from chroma_plugin.copying import OnConflict as OnCopyConflict
     from chroma_plugin.parquet import OnConflict, TransferReport
@@ -196,6 +198,10 @@ class AsyncClient:
             on_conflict=on_conflict,
             on_progress=on_progress,
         )
+
+    async def backup(self, path: str | Path, *, on_progress: OnBackupProgress | None = None) -> BackupReport:
+        """See `Client.backup`. ``on_progress`` is called in another thread."""
+        return await self._call(Client.backup, path, on_progress=on_progress)
 
     async def get_settings(self) -> Settings:
         """See `Client.get_settings`."""

@@ -29,6 +29,8 @@ from chroma_plugin.version import __version__
 if TYPE_CHECKING:
     from chroma_plugin.api.async_client import AsyncClient
     from chroma_plugin.api.transaction import Transaction
+    from chroma_plugin.backups import BackupReport
+    from chroma_plugin.backups import OnProgress as OnBackupProgress
     from chroma_plugin.copying import CopyReport, OnProgress
     from chroma_plugin.copying import OnConflict as OnCopyConflict
     from chroma_plugin.embedding_functions import EmbeddingFunction
@@ -285,6 +287,24 @@ class Client(TenantsAndDatabases):
         return copy(
             self._session, target._session, places, names=names, on_conflict=on_conflict, on_progress=on_progress
         )
+
+    def backup(self, path: str | Path, *, on_progress: OnBackupProgress | None = None) -> BackupReport:
+        """Write everything, of all tenants and databases, to a new directory at `path`, and verify it; writes go on.
+
+        A backup is a store that ``PersistentClient(path)`` opens as it stands; `chroma_plugin.restore` copies it to
+        another place and looks for damage. That of a store on disk (``duckdb``) shows one moment; that of any other
+        engine is copied collection after collection (see `copy_to`) into such a store, on this machine. It gets its
+        name when it is complete and on disk: one that was cut short is called otherwise.
+
+        ``on_progress`` is called with ``"bytes"``, how many are done and how many there are; with another engine, with
+        a collection's name and its records.
+
+        Raises StorageError when there is something at `path` or it can't be written, CorruptionError when what was
+        written is not what is in the store; nothing is left there then.
+        """
+        from chroma_plugin.backups import backup
+
+        return backup(self._session, path, self._plugins, on_progress)
 
     def get_settings(self) -> Settings:
         return self._settings

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_PIECE: Final = 8 << 20
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -20,6 +24,28 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     sync(path.parent)
 
 
+def copy_bytes(descriptor: int, size: int, target: Path, on_bytes: Callable[[int], object]) -> None:
+    """Write the first bytes of an open file to a new one; ``on_bytes`` is called with how many more are done. Where the
+    file system can, they are shared, not copied. They are on disk when somebody calls `sync`.
+    """
+    with target.open("xb") as file:
+        place = 0
+        while place < size:
+            copied = _copy_some(descriptor, file.fileno(), place, min(size - place, _PIECE))
+            if not copied:
+                raise OSError(f"{target} ends after {place} of {size} bytes: its source became shorter")
+            place += copied
+            on_bytes(copied)
+
+
+def _copy_some(source: int, target: int, place: int, count: int) -> int:
+    if hasattr(os, "copy_file_range"):
+        with suppress(OSError):  # not between all file systems
+            return os.copy_file_range(source, target, count, place, place)
+    os.lseek(target, place, os.SEEK_SET)
+    return os.write(target, os.pread(source, count, place))
+
+
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a directory, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -27,6 +53,13 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(directory: Path) -> None:
+    """Wait until a directory is on disk with all that is in it."""
+    for path in directory.rglob("*"):
+        sync(path)
+    sync(directory)
 
 
 def checksum(path: Path) -> int:

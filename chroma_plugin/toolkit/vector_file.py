@@ -26,11 +26,13 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from chroma_plugin.errors import CorruptionError, StorageError
+from chroma_plugin.errors import CorruptionError, FormatVersionError, StorageError
 from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.files import replace_file, sync
+from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers
 from chroma_plugin.types import Matrix
+from chroma_plugin.version import __version__
 
 SUPPORTED: Final = hasattr(os, "pread") and hasattr(mmap.mmap, "madvise")
 """Whether this system reads at a place of a file and gives mapped memory back; else vectors stay in the journal."""
@@ -43,8 +45,12 @@ _WAY_OUT: Final = "Restore the directory from a backup."
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class Header:
+    """What makes the other two files valid."""
+
     format: int
+    written_by: str
+    """The release: what to install when it is too new."""
     dimension: int
     rows: int
     stamps_checksum: int
@@ -56,7 +62,7 @@ class _Header:
 class VectorFile:
     """The `Vectors` of one table. All but the settling is called by the table's one writer or by its readers."""
 
-    def __init__(self, path: Path, header: _Header) -> None:
+    def __init__(self, path: Path, header: Header) -> None:
         self.dimension: Final = header.dimension
         self.path: Final = path
         self._width = header.dimension * 4
@@ -83,7 +89,7 @@ class VectorFile:
         path.touch(exist_ok=False)
         for parent in (directory.parent, directory.parent.parent):  # it may have been made just now
             sync(parent)
-        return cls(path, _Header(_FORMAT, dimension, 0, 0, max(1, _BLOCK_BYTES // (dimension * 4)), []))
+        return cls(path, Header(_FORMAT, __version__, dimension, 0, 0, max(1, _BLOCK_BYTES // (dimension * 4)), []))
 
     @classmethod
     def open(cls, path: Path, dimension: int | None) -> VectorFile:
@@ -177,7 +183,7 @@ class VectorFile:
         numbers = stamps.astype("<i8").tobytes()
         replace_file(self.path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(numbers))
         in_block = self._header.in_block
-        header = _Header(_FORMAT, self.dimension, rows, zlib.crc32(numbers), in_block, blocks.checksums)
+        header = Header(_FORMAT, __version__, self.dimension, rows, zlib.crc32(numbers), in_block, blocks.checksums)
         text = orjson.dumps(asdict(header))
         sealed = b"%d %s" % (zlib.crc32(text), text)
         replace_file(self.path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
@@ -214,17 +220,14 @@ def latest(directory: Path) -> Path | None:
     return directory / f"{max(numbers)}.vectors" if numbers else None
 
 
-def _read_header(path: Path, dimension: int | None) -> _Header:
+def _read_header(path: Path, dimension: int | None) -> Header:
     try:
-        checksum, _, text = path.with_suffix(".header").read_bytes().partition(b" ")
-        if int(checksum) != zlib.crc32(text):
-            raise _damaged(path.with_suffix(".header"), "its checksum is wrong")
-        header = _Header(**orjson.loads(text))
+        header = parse_header(path.with_suffix(".header").read_bytes(), path)
         size = path.stat().st_size
-    except (OSError, ValueError, TypeError) as error:
+    except (CorruptionError, FormatVersionError):
+        raise
+    except OSError as error:
         raise _damaged(path, str(error)) from error
-    if header.format > _FORMAT:
-        raise StorageError(f"{path} was written by a later release. Upgrade: pip install -U chroma-plugin")
     if (
         dimension not in (None, header.dimension)
         or size < header.rows * header.dimension * 4
@@ -234,7 +237,22 @@ def _read_header(path: Path, dimension: int | None) -> _Header:
     return header
 
 
-def _read_stamps(path: Path, header: _Header) -> npt.NDArray[np.int64]:
+def parse_header(sealed: bytes, path: Path) -> Header:
+    """What stands in the header of the vectors at that path. Raises CorruptionError for anything else, and
+    FormatVersionError for that of a later release.
+    """
+    checksum, _, text = sealed.partition(b" ")
+    try:
+        if int(checksum) != zlib.crc32(text):
+            raise ValueError("its checksum is wrong")
+        told = orjson.loads(text)
+        refuse_newer(path.with_suffix(".header"), told["format"], _FORMAT, told.get("written_by"))
+        return Header(**told)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path.with_suffix(".header"), str(error)) from error
+
+
+def _read_stamps(path: Path, header: Header) -> npt.NDArray[np.int64]:
     try:
         # There may be more of them than the header knows: it is written after them.
         text = path.with_suffix(".stamps").read_bytes()[: header.rows * 8]

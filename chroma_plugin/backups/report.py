@@ -1,0 +1,31 @@
+"""What is in a backup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionBackup:
+    """One collection in it."""
+
+    tenant: str
+    database: str
+    name: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """A backup that was written, or a store that was restored from one."""
+
+    path: Path
+    collections: Sequence[CollectionBackup]
+    bytes: int
+    """Of all files."""
+
+    @property
+    def records(self) -> int:
+        return sum(collection.records for collection in self.collections)
