@@ -11,6 +11,7 @@ from chroma_plugin.requests import names, paging
 from chroma_plugin.sessions.connection import Connection
 from chroma_plugin.sessions.session import Session
 from chroma_plugin.types import DEFAULT_TENANT
+from chroma_plugin.wording import shown
 
 
 class Tenant(TypedDict):
@@ -43,7 +44,7 @@ class TenantsAndDatabases:
         """Raises NotFoundError when there is none of that name."""
         wanted = names.lookup_name(name, "tenant")
         if not self._session.backend.has_tenant(wanted):
-            raise NotFoundError(f"Tenant {wanted!r} does not exist.")
+            raise NotFoundError(f"Tenant {shown(wanted)} does not exist.")
         return {"name": wanted}
 
     def create_database(self, name: str, tenant: str = DEFAULT_TENANT) -> None:
@@ -54,7 +55,7 @@ class TenantsAndDatabases:
         """Raises NotFoundError when there is none of that name in the tenant."""
         wanted, owner = names.lookup_name(name, "database"), self.get_tenant(tenant)["name"]
         if not self._session.backend.has_database(owner, wanted):
-            raise NotFoundError(f"Database {wanted!r} does not exist in tenant {owner!r}.")
+            raise NotFoundError(f"Database {shown(wanted)} does not exist in tenant {shown(owner)}.")
         return _database(wanted, owner)
 
     def list_databases(

@@ -25,6 +25,7 @@ from chroma_plugin.sessions.connection import Connection
 from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo
 from chroma_plugin.version import __version__
+from chroma_plugin.wording import shown
 
 if TYPE_CHECKING:
     from chroma_plugin.api.async_client import AsyncClient
@@ -103,8 +104,9 @@ class Client(TenantsAndDatabases):
         if paging.flag(get_or_create, "get_or_create"):
             return self.get_or_create_collection(name, schema, configuration, metadata, embedding_function, data_loader)
         info, function = self._new(name, schema, configuration, metadata, embedding_function)
+        loads = checked_loader(data_loader)
         opened, _ = self._session.create(info, or_find=False)
-        return self._collection(opened, function, data_loader)
+        return self._collection(opened, function, loads)
 
     def get_or_create_collection(
         self,
@@ -121,10 +123,11 @@ class Client(TenantsAndDatabases):
         when it was made with another embedding function than the one given.
         """
         info, function = self._new(name, schema, configuration, metadata, embedding_function)
+        loads = checked_loader(data_loader)
         opened, is_new = self._session.create(info, or_find=True)
         if not is_new:
             function = for_existing(embedding_function, opened.info, self._plugins)
-        return self._collection(opened, function, data_loader)
+        return self._collection(opened, function, loads)
 
     def get_collection(
         self, name: str, embedding_function: Any = DEFAULT, data_loader: DataLoader | None = None
@@ -135,7 +138,7 @@ class Client(TenantsAndDatabases):
         """
         wanted = names.lookup_name(name, "collection")
         opened = self._session.find(wanted, self.tenant, self.database)
-        return self._existing(opened, repr(wanted), embedding_function, data_loader)
+        return self._existing(opened, shown(wanted), embedding_function, data_loader)
 
     def get_collection_by_id(
         self, id: UUID | str, embedding_function: Any = DEFAULT, data_loader: DataLoader | None = None
@@ -377,14 +380,20 @@ class Client(TenantsAndDatabases):
         if opened is None:
             raise NotFoundError(f"Collection {named} does not exist in database {self.database!r}.")
         function = for_existing(embedding_function, opened.info, self._plugins)
-        return self._collection(opened, function, data_loader)
+        return self._collection(opened, function, checked_loader(data_loader))
 
     def _collection(
         self, opened: OpenCollection, function: EmbeddingFunction[Any] | None, data_loader: DataLoader | None
     ) -> Collection:
-        if data_loader is not None and not callable(data_loader):
-            raise InvalidArgumentError(f"data_loader must be callable with a list of URIs, not {kind(data_loader)}.")
         return Collection(Handle(self._connection, opened, function, data_loader, self._plugins), self)
+
+
+def checked_loader(value: Any) -> DataLoader | None:
+    """Something to call, or None. Raises InvalidArgumentError for anything else."""
+    if value is not None and not callable(value):
+        raise InvalidArgumentError(f"data_loader must be callable with a list of URIs, not {kind(value)}.")
+    loader: DataLoader | None = value
+    return loader
 
 
 def _settings(settings: Settings | None, path: str | Path | None, options: Mapping[str, Any]) -> Settings:

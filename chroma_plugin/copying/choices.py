@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias, get_args
 
-from chroma_plugin.errors import InvalidArgumentError
-from chroma_plugin.wording import shown
+from chroma_plugin.requests.choice import one_of
 
 OnConflict: TypeAlias = Literal["resume", "skip", "merge"]
 """
@@ -17,5 +16,4 @@ CHOICES: Final[tuple[str, ...]] = get_args(OnConflict)
 
 
 def check(on_conflict: str) -> None:
-    if on_conflict not in CHOICES:
-        raise InvalidArgumentError(f"on_conflict must be one of {', '.join(CHOICES)}, not {shown(on_conflict)}.")
+    one_of(on_conflict, "on_conflict", CHOICES)

@@ -9,7 +9,8 @@ from chroma_plugin.copying import choices, collection
 from chroma_plugin.copying.choices import OnConflict
 from chroma_plugin.copying.collection import Part
 from chroma_plugin.copying.report import CopyReport
-from chroma_plugin.errors import InvalidArgumentError, NotFoundError
+from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.requests.names import chosen_names
 from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.sessions.session import Session
 
@@ -59,9 +60,7 @@ def _chosen(
 ) -> Iterator[tuple[OpenCollection, Place]]:
     found = [(opened, there) for here, there in places for opened in source.collections(*here)]
     known = {opened.info.name for opened, _ in found}
-    wanted = known if names is None else set(names)
-    if wanted - known:
-        raise NotFoundError(f"No such collection: {sorted(wanted - known)}. There are {sorted(known)}.")
+    wanted = known if names is None else chosen_names(names, known)
     return (pair for pair in found if pair[0].info.name in wanted)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from chroma_plugin import wording
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import DOCUMENT, ID, Path, Scalar
 
@@ -28,7 +28,7 @@ class Place:
     operator: str
 
     def refusal(self, reason: str) -> InvalidArgumentError:
-        return InvalidArgumentError(f"{self.operator} on {shown(str(self.path))}: {reason}")
+        return InvalidArgumentError(f"{self.operator[:100]} on {shown(str(self.path))}: {reason}")
 
 
 def scalar(place: Place, value: object) -> Scalar:
@@ -86,9 +86,15 @@ def flag(place: Place, value: object) -> bool:
     return plain
 
 
+def python_scalar(value: object) -> object:
+    """A numpy bool, number or str as its Python equal; anything else as it is. A numpy date is no number, though its
+    ``item()`` may be one.
+    """
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufU" else value
+
+
 def _plain(place: Place, value: object) -> Scalar:
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = python_scalar(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -128,21 +134,9 @@ def _advice(place: Place, value: object) -> str:
     return ""
 
 
-class _Repr(reprlib.Repr):
-    """A short repr that never recurses deeply, and never prints the digits of a huge int (Python refuses that)."""
-
-    def repr_int(self, value: int, level: int) -> str:
-        return repr(value) if _INT64_MIN <= value <= _INT64_MAX else f"<an int of {value.bit_length()} bit>"
-
-
-_repr = _Repr()
-_repr.maxstring = _repr.maxother = 80
-_repr.maxlevel = 3
-
-
 def shown(value: object) -> str:
     """A value as errors quote it: its repr, cut, with the type where the repr does not tell it."""
-    quoted = _repr.repr(value)
+    quoted = wording.shown(value)
     return (
         quoted if isinstance(value, (str, int, float, list, dict, type(None))) else f"{quoted} ({type(value).__name__})"
     )

@@ -20,7 +20,7 @@ from chroma_plugin.filters.build import (
     field_path,
 )
 from chroma_plugin.filters.operands import MAX_VALUES, shown
-from chroma_plugin.wording import did_you_mean
+from chroma_plugin.wording import did_you_mean, plain_dict
 
 MAX_DEPTH: Final = 100
 """And, Or and Not inside one another: far more than people nest, and far from the limits of Python's stack and of SQL
@@ -57,7 +57,7 @@ def parse_where(where: object, *, where_document: object = None) -> Expr | None:
 
 
 def _is_empty(value: object) -> bool:
-    return value is None or (isinstance(value, Mapping) and not value)
+    return value is None or (isinstance(value, Mapping) and not plain_dict(value, "The filter"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +190,10 @@ def _read_field(key: object, value: object) -> Expr | _Branch:
     path = field_path((key,))
     if not isinstance(value, Mapping):
         return field_filter(path, "$eq", value)
+    if type(value) is not dict:
+        value = plain_dict(value, f"where: {shown(key)}")
     if not value:
-        raise InvalidArgumentError(f"where: {shown(key)} has no operator. Write {{{key!r}: {{'$eq': ...}}}}.")
+        raise InvalidArgumentError(f"where: {shown(key)} has no operator. Write {{{shown(key)}: {{'$eq': ...}}}}.")
     if len(value) > 1:
         return _Branch(And, tuple([_Where({key: {operator: operand}}) for operator, operand in value.items()]))
     ((operator, operand),) = value.items()
@@ -209,14 +211,14 @@ def _read_document_dict(where: Mapping[object, object]) -> Expr | _Branch:
     ((operator, operand),) = where.items()
     if isinstance(operator, str) and operator in LOGIC_OPERATORS:
         return _read_logic(operator, operand, _WhereDocument)
-    if operator not in DOCUMENT_OPERATORS:
+    if not isinstance(operator, str) or operator not in DOCUMENT_OPERATORS:
         known = sorted(DOCUMENT_OPERATORS | LOGIC_OPERATORS)
         near = did_you_mean(operator, known) if isinstance(operator, str) else ""
         raise InvalidArgumentError(
             f"where_document: there is no operator {shown(operator)}.{near} The operators are {' '.join(known)}; "
             'the others are possible in where={"#document": {...}}, and metadata belongs into where.'
         )
-    return field_filter(DOCUMENT, str(operator), operand)
+    return field_filter(DOCUMENT, operator, operand)
 
 
 def _read_logic(operator: str, operand: object, wrap: type[_Where] | type[_WhereDocument]) -> _Branch:
@@ -232,7 +234,7 @@ def _read_logic(operator: str, operand: object, wrap: type[_Where] | type[_Where
 def _operand(operator: str, operand: object, wrap: type[_Where] | type[_WhereDocument]) -> _Item:
     if _is_empty(operand):
         raise InvalidArgumentError(
-            f"{operator} has an empty operand ({operand!r}). Leave it out, or say what it matches."
+            f"{operator} has an empty operand ({shown(operand)}). Leave it out, or say what it matches."
         )
     return wrap(operand)
 
@@ -240,7 +242,7 @@ def _operand(operator: str, operand: object, wrap: type[_Where] | type[_WhereDoc
 def _checked_dict(value: object, argument: str, example: str) -> Mapping[object, object]:
     if not isinstance(value, Mapping):
         raise InvalidArgumentError(f"{argument} must be a dict such as {example}, got {shown(value)}.")
-    return value
+    return plain_dict(value, argument)
 
 
 def _not_a_key(key: str) -> str:

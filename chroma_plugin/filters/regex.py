@@ -45,7 +45,7 @@ def _compiled(pattern: str) -> Any:
     except re2.error as error:
         reason = error.args[0]
         raise InvalidArgumentError(
-            f"{pattern[:100]!r} is not a regular expression that RE2 accepts: {_text(reason)}. "
+            f"{pattern[:100]!r} is not a regular expression that RE2 accepts: {_text(reason)[:200]}. "
             "The syntax is RE2's: no look-around, no back-references."
         ) from error
     except UnicodeEncodeError as error:

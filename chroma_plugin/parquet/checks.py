@@ -1,14 +1,29 @@
-"""What comes out of a file is held to the rules for what users pass (`chroma_plugin.requests`)."""
+"""What users pass, and what comes out of a file, which is held to the same rules (`chroma_plugin.requests`)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.requests import metadata, names
+from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import CollectionInfo
+
+
+def directory(value: Any) -> Path:
+    """An absolute path. Raises InvalidArgumentError for what is none."""
+    try:
+        path = Path(value).absolute()
+        bytes(path)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"directory must be a path, not {kind(value)}.") from error
+    if "\0" in str(path):
+        raise InvalidArgumentError(f"directory holds a NUL character, which no path has: {kind(value)}.")
+    return path
 
 
 def collections(infos: Sequence[CollectionInfo]) -> None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from chroma_plugin.errors import NotFoundError, StorageError
+from chroma_plugin.errors import StorageError
+from chroma_plugin.parquet import checks
 from chroma_plugin.parquet.engine import connection, writing
 from chroma_plugin.parquet.layout import COLLECTIONS_FILE, FORMAT_VERSION, RECORDS_FILE
 from chroma_plugin.parquet.reading import ROWS
 from chroma_plugin.parquet.report import TransferReport
+from chroma_plugin.requests.names import chosen_names
 from chroma_plugin.types import Matrix
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def export_collections(
     Raises NotFoundError for an unknown name, and StorageError when the directory has such files and ``overwrite`` is
     False, or can't be written to. Then no file was changed.
     """
-    target = Path(directory).absolute()
+    target = checks.directory(directory)
     collections = _chosen(client, names)
     if not overwrite and ((target / COLLECTIONS_FILE).exists() or (target / RECORDS_FILE).exists()):
         raise StorageError(
@@ -71,10 +73,7 @@ def _chosen(client: Client, names: Iterable[str] | None) -> Sequence[Collection]
     if names is None:
         return every
     by_name = {collection.name: collection for collection in every}
-    wanted = list(dict.fromkeys(names))
-    unknown = [name for name in wanted if name not in by_name]
-    if unknown:
-        raise NotFoundError(f"No such collection: {unknown}. There are {sorted(by_name)}.")
+    wanted = chosen_names(names, by_name)
     return [by_name[name] for name in wanted]
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from chroma_plugin.embedding_functions.resolve import resolve
-from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError, UniqueConstraintError
+from chroma_plugin.errors import InvalidDimensionError, UniqueConstraintError
+from chroma_plugin.parquet import checks
 from chroma_plugin.parquet.reading import ParquetDirectory, Part
 from chroma_plugin.parquet.report import TransferReport
+from chroma_plugin.requests.choice import one_of
 from chroma_plugin.requests.configuration import legacy_section
 from chroma_plugin.types import CollectionInfo
 
@@ -33,9 +35,8 @@ def import_collections(client: Client, directory: str | Path, *, on_conflict: On
     Raises NotFoundError, CorruptionError or FormatVersionError for files that can't be read, InvalidArgumentError for
     what collections may not hold, UniqueConstraintError for names that are taken.
     """
-    if on_conflict not in _CHOICES:
-        raise InvalidArgumentError(f"on_conflict must be one of {', '.join(_CHOICES)}, not {on_conflict!r}.")
-    path = Path(directory).absolute()
+    one_of(on_conflict, "on_conflict", _CHOICES)
+    path = checks.directory(directory)
     source = ParquetDirectory(path)
     taken = {collection.name: collection for collection in client.list_collections()}
     conflicts = [part.info.name for part in source.parts if part.info.name in taken]

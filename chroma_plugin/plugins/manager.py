@@ -8,6 +8,7 @@ from dataclasses import Field
 from threading import Lock, RLock
 from typing import Any, TypeVar
 
+from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.plugins.collecting import collect
 from chroma_plugin.plugins.discovery import (
     Origin,
@@ -21,6 +22,7 @@ from chroma_plugin.plugins.registry import Registry
 from chroma_plugin.plugins.reporting import Report, State
 from chroma_plugin.plugins.specs import BackendSpec, EmbeddingSpec, IntegrationSpec, Spec
 from chroma_plugin.plugins.trace import trace_from_environment
+from chroma_plugin.wording import shown
 
 S = TypeVar("S", BackendSpec, EmbeddingSpec, IntegrationSpec)
 
@@ -88,6 +90,8 @@ class PluginManager:
     # -- looking up --------------------------------------------------------------------------------------------------
 
     def _find(self, kind: type[S], name: str) -> S:
+        if not isinstance(name, str):
+            raise InvalidArgumentError(f"The name of a plug-in must be a str, not {type(name).__name__} {shown(name)}.")
         with self._lock:
             self._load_until_known(kind, name)
             return self._registry.find(kind, name)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from chroma_plugin.errors import InvalidArgumentError, UnsupportedError
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import Metric
-from chroma_plugin.wording import did_you_mean, shown
+from chroma_plugin.wording import did_you_mean, plain_dict, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "resize_factor": Parameter("hnsw:resize_factor", 1.2, 1, 1000, whole=False),
 }
 SPACE: Final = "space"
+_KNOWN: Final = (SPACE, *PARAMETERS)
 _LEGACY_SPACE: Final = "hnsw:space"
 _SPACES: Final = tuple(metric.value for metric in Metric)
 _LEGACY: Final = {_LEGACY_SPACE: SPACE} | {parameter.legacy: name for name, parameter in PARAMETERS.items()}
@@ -76,8 +77,8 @@ def hnsw_section(configuration: Any) -> dict[str, Any]:
     if not isinstance(section, Mapping):
         raise InvalidArgumentError(f"configuration['hnsw'] must be a dict, not {kind(section)}.")
     return {
-        name: _checked(name, value, f"configuration['hnsw']['{name}']")
-        for name, value in section.items()
+        name: _checked(name, value, f"configuration['hnsw'][{shown(name)}]")
+        for name, value in plain_dict(section, "configuration['hnsw']").items()
         if value is not None
     }
 
@@ -90,13 +91,14 @@ def configuration_sections(configuration: Any) -> tuple[str, ...]:
         raise InvalidArgumentError(
             f"configuration must be a dict such as {{'hnsw': {{...}}}}, not {kind(configuration)}."
         )
-    for name in configuration:
-        if name not in _SECTIONS:
+    names = tuple(plain_dict(configuration, "configuration"))
+    for name in names:
+        if not isinstance(name, str) or name not in _SECTIONS:
             raise InvalidArgumentError(
-                f"configuration has no section {shown(name)}.{did_you_mean(str(name), _SECTIONS)} "
+                f"configuration has no section {shown(name)}.{did_you_mean(shown(name), _SECTIONS)} "
                 f"Its sections: {', '.join(_SECTIONS)}."
             )
-    return tuple(configuration)
+    return names
 
 
 def legacy_section(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def legacy_section(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
         if key.startswith("hnsw:"):
             if key not in _LEGACY:
                 raise InvalidArgumentError(
-                    f"metadata has the key {key!r}, which is no index parameter.{did_you_mean(key, _LEGACY)}"
+                    f"metadata has the key {shown(key)}, which is no index parameter.{did_you_mean(key, _LEGACY)}"
                 )
             section[_LEGACY[key]] = _checked(_LEGACY[key], value, f"metadata['{key}']")
     return section
@@ -124,14 +126,14 @@ def _agreeing(new: dict[str, Any], legacy: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked(name: Any, value: Any, where: str) -> Any:
+    if not isinstance(name, str) or name not in _KNOWN:
+        near = did_you_mean(shown(name), _KNOWN)
+        raise InvalidArgumentError(f"{where} is unknown.{near} Known are {', '.join(_KNOWN)}.")
     if name == SPACE:
-        if value not in _SPACES:
+        if not isinstance(value, str) or value not in _SPACES:
             raise InvalidArgumentError(f"{where} must be one of {', '.join(map(repr, _SPACES))}, not {shown(value)}.")
         return value
-    parameter = PARAMETERS.get(name)
-    if parameter is None:
-        known = [SPACE, *PARAMETERS]
-        raise InvalidArgumentError(f"{where} is unknown.{did_you_mean(str(name), known)} Known are {', '.join(known)}.")
+    parameter = PARAMETERS[name]
     numeric = int if parameter.whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, numeric) or not parameter.least <= value <= parameter.most:
         number = "an int" if parameter.whole else "a number"

@@ -38,6 +38,8 @@ def _array(value: Any, what: str) -> npt.NDArray[Any]:
         raise InvalidArgumentError(
             f"{what} must be a list of numbers, a list of such lists or an array, not {kind(value)}."
         )
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InvalidArgumentError(f"{what} has masked numbers: fill them, or leave those records out.")
     array = _stacked(value, what)
     if array.dtype.kind not in "fiu":
         raise InvalidArgumentError(_not_numbers(value, array, what))
@@ -51,14 +53,14 @@ def _stacked(value: Any, what: str) -> npt.NDArray[Any]:
         if isinstance(value, (list, tuple)) and value and all(type(row) is np.ndarray for row in value):
             return np.stack(value)
         return np.asarray(value)
-    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
-        raise _ragged(value, what) from error
+    except Exception as error:  # an object inside may raise anything
+        raise _unreadable(value, what) from error
 
 
-def _ragged(value: Any, what: str) -> InvalidArgumentError:
+def _unreadable(value: Any, what: str) -> InvalidArgumentError:
     try:
         lengths = [len(row) for row in value]
-    except TypeError:
+    except Exception:
         return InvalidArgumentError(f"{what} can't be read as numbers: {shown(value)}.")
     odd = next((row for row, length in enumerate(lengths) if length != lengths[0]), None)
     if odd is None:
@@ -70,8 +72,10 @@ def _ragged(value: Any, what: str) -> InvalidArgumentError:
 
 
 def _not_numbers(value: Any, array: npt.NDArray[Any], what: str) -> str:
-    if array.dtype.kind == "O" and array.ndim == 1 and None in list(value):
-        return f"{what}[{list(value).index(None)}] is None; every record needs an embedding."
+    if array.dtype.kind == "O" and array.ndim == 1:
+        missing = next((row for row, item in enumerate(array) if item is None), None)
+        if missing is not None:
+            return f"{what}[{missing}] is None; every record needs an embedding."
     return f"{what} must hold numbers only, but it reads as {array.dtype}: {shown(value)}."
 
 

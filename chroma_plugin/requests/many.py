@@ -7,7 +7,7 @@ from typing import Any
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.requests.shown import kind
-from chroma_plugin.wording import shown
+from chroma_plugin.wording import reading, shown
 
 _NOT_A_LIST = (str, bytes, bytearray, Mapping)
 
@@ -16,7 +16,8 @@ def as_list(value: Any, what: str, item: str) -> list[Any]:
     """The items of any iterable but strings, bytes and dicts, as a list of its own."""
     if isinstance(value, _NOT_A_LIST) or not isinstance(value, Iterable):
         raise InvalidArgumentError(f"{what} must be {item} or a list of them, not {kind(value)}.")
-    return list(value)
+    with reading(what):
+        return list(value)
 
 
 def not_empty(values: list[Any], what: str) -> list[Any]:

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-import numpy as np
-
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.filters.operands import python_scalar
 from chroma_plugin.requests.many import as_list, not_empty
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.requests.texts import storable
-from chroma_plugin.wording import shown
+from chroma_plugin.wording import plain_dict, shown
 
 MAX_DEPTH: Final = 32
 """How deep lists and dicts may be nested inside a value."""
@@ -82,7 +81,8 @@ def _is_plain(rows: Sequence[dict[Any, Any]]) -> bool:
 def _checked(row: Any, where: str) -> dict[str, Any] | None:
     if not isinstance(row, Mapping):
         raise InvalidArgumentError(f"{where} must be a dict or None, not {kind(row)}.")
-    return {_key(key, where): _value(value, f"{where}[{shown(key)}]", 0) for key, value in row.items()} or None
+    given = plain_dict(row, where)
+    return {_key(key, where): _value(value, f"{where}[{shown(key)}]", 0) for key, value in given.items()} or None
 
 
 def _key(key: Any, where: str) -> str:
@@ -101,8 +101,7 @@ def _key_fault(key: str) -> str:
 
 
 def _value(value: Any, where: str, depth: int) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = python_scalar(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -122,8 +121,10 @@ def _nested(value: list[Any] | Mapping[Any, Any], where: str, depth: int) -> Any
     if depth >= MAX_DEPTH:
         raise InvalidArgumentError(f"{where.split('[')[0]} is nested deeper than {MAX_DEPTH} levels.")
     if isinstance(value, list):
-        return [_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
-    return {_inner_key(key, where): _value(item, f"{where}[{shown(key)}]", depth + 1) for key, item in value.items()}
+        items = as_list(value, where, "a value")
+        return [_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(items)]
+    given = plain_dict(value, where)
+    return {_inner_key(key, where): _value(item, f"{where}[{shown(key)}]", depth + 1) for key, item in given.items()}
 
 
 def _inner_key(key: Any, where: str) -> str:

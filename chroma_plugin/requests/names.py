@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
-from chroma_plugin.errors import InvalidArgumentError, InvalidUUIDError
+from chroma_plugin.errors import InvalidArgumentError, InvalidUUIDError, NotFoundError
+from chroma_plugin.requests.many import as_list, examples
 from chroma_plugin.requests.shown import kind
+from chroma_plugin.requests.texts import storable
 from chroma_plugin.wording import shown
 
 _RULE: Final = (
     "a name has 3 to 512 characters of a-z, A-Z, 0-9, '.', '_', '-', begins and ends with a letter or a digit, "
     "has no '..' and is not an IP address"
 )
+_NOBODY: Final = ("", ".", "..")
+_LONGEST_LOOKUP: Final = 4096
 _PATTERN: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 
@@ -36,10 +41,27 @@ def tenant_name(value: Any) -> str:
 
 
 def lookup_name(value: Any, what: str) -> str:
-    """A name to look up: any str; one that breaks the rules is just not found."""
+    """A name to look up: any str, for other stores have other rules. Raises NotFoundError, without asking anybody, for
+    what nothing can be called: in the path of a request ``""`` and ``".."`` would stand for something else.
+    """
     if not isinstance(value, str):
         raise InvalidArgumentError(f"The {what} name must be a str, not {kind(value)}.")
+    if value in _NOBODY or len(value) > _LONGEST_LOOKUP or not storable((value,)):
+        raise NotFoundError(f"{what.capitalize()} {shown(value)} does not exist.")
     return str.__str__(value)
+
+
+def chosen_names(wanted: Any, known: Collection[str]) -> list[str]:
+    """Names of collections that there are, each once. Raises NotFoundError for others."""
+    listed = as_list(wanted, "names", "a name")
+    for name in listed:
+        if not isinstance(name, str):
+            raise InvalidArgumentError(f"names holds {kind(name)}; it may hold names of collections.")
+    distinct = list(dict.fromkeys(listed))
+    unknown = [name for name in distinct if name not in known]
+    if unknown:
+        raise NotFoundError(f"No such collection: {examples(unknown)}. There are {examples(sorted(known))}.")
+    return distinct
 
 
 def collection_id(value: Any) -> UUID:
@@ -48,7 +70,7 @@ def collection_id(value: Any) -> UUID:
         return value
     try:
         return UUID(value)
-    except (ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever an object of the caller's raises
         raise InvalidUUIDError(f"{shown(value)} is no UUID.") from error
 
 

@@ -8,6 +8,7 @@ from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Path
 from chroma_plugin.requests.metadata import is_key
 from chroma_plugin.requests.shown import kind
+from chroma_plugin.requests.texts import storable
 from chroma_plugin.types import Order
 
 
@@ -23,7 +24,7 @@ def _order(value: Any) -> Order:
         return value
     if isinstance(value, str):
         key = value.removeprefix("-")
-        if is_key(key):
+        if is_key(key) and storable((key,)):
             return Order(Path((key,)), descending=value != key)
     from chroma_plugin.filters import Key
 

@@ -66,7 +66,7 @@ def _number(value: Any, what: str) -> float:
         raise InvalidArgumentError(f"{what} must be a number, not {kind(value)}.")
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError) as error:
+    except Exception as error:  # of ours, or of an object of the caller's
         raise InvalidArgumentError(f"{what} must be a number, not {kind(value)}.") from error
     if math.isnan(number):
         raise InvalidArgumentError(f"{what} must be a number, not {kind(value)}.")
@@ -78,7 +78,7 @@ def _whole(value: Any, what: str, least: int) -> int:
         raise InvalidArgumentError(f"{what} must be an int, not {kind(value)}.")
     try:
         number = operator.index(value)
-    except TypeError as error:
+    except Exception as error:
         raise InvalidArgumentError(f"{what} must be an int, not {kind(value)}.") from error
     if number < least:
         raise InvalidArgumentError(f"{what} must be at least {least}, not {kind(value)}.")

@@ -7,12 +7,12 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.requests import paging
+from chroma_plugin.requests.choice import one_of
 from chroma_plugin.requests.documents import query_texts
 from chroma_plugin.requests.embeddings import matrix
 from chroma_plugin.requests.filter import filter_of
 from chroma_plugin.requests.ids import wanted_ids
 from chroma_plugin.requests.include import Included, fields, ranked_include
-from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import NO_FIELDS, Matrix, Metric, Search, TextSearch
 
 Fusion: TypeAlias = Literal["rrf", "relative"]
@@ -78,7 +78,7 @@ def search_hybrid(
         text=text,
         embeddings=_embeddings(query_embeddings, len(text.queries)),
         n_results=wanted,
-        fusion=_fusion(fusion),
+        fusion=one_of(fusion, "fusion", _FUSIONS),
         alpha=paging.share(alpha, "alpha"),
         include=ranked_include(include),
     )
@@ -111,10 +111,3 @@ def _embeddings(value: Any, texts: int) -> Matrix | None:
             f"{texts} query_texts."
         )
     return embeddings
-
-
-def _fusion(value: Any) -> Fusion:
-    if value not in _FUSIONS:
-        raise InvalidArgumentError(f"fusion must be one of {', '.join(map(repr, _FUSIONS))}, not {kind(value)}.")
-    fusion: Fusion = value
-    return fusion

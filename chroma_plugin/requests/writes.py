@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.requests import paging
+from chroma_plugin.requests.choice import one_of
 from chroma_plugin.requests.documents import image_column, text_column
 from chroma_plugin.requests.embeddings import matrix
 from chroma_plugin.requests.filter import filter_of
@@ -16,7 +17,6 @@ from chroma_plugin.requests.ids import wanted_ids, written_ids
 from chroma_plugin.requests.many import same_length
 from chroma_plugin.requests.metadata import metadata_column
 from chroma_plugin.types import Records
-from chroma_plugin.wording import shown
 
 OnConflict: TypeAlias = Literal["ignore", "error", "replace"]
 """What `add` does with ids that are in the collection."""
@@ -69,7 +69,7 @@ class DeleteRequest:
 def add(
     ids: Any, embeddings: Any, metadatas: Any, documents: Any, images: Any, uris: Any, on_conflict: Any
 ) -> AddRequest:
-    policy = _one_of(on_conflict, "on_conflict", _POLICIES, "ignore")
+    policy: OnConflict = "ignore" if on_conflict is None else one_of(on_conflict, "on_conflict", _POLICIES)
     return AddRequest(_write(ids, embeddings, metadatas, documents, images, uris), policy)
 
 
@@ -83,7 +83,7 @@ def update(ids: Any, embeddings: Any, metadatas: Any, documents: Any, images: An
 def upsert(
     ids: Any, embeddings: Any, metadatas: Any, documents: Any, images: Any, uris: Any, metadata_mode: Any
 ) -> UpsertRequest:
-    mode = _one_of(metadata_mode, "metadata_mode", _MODES, "merge")
+    mode: MetadataMode = "merge" if metadata_mode is None else one_of(metadata_mode, "metadata_mode", _MODES)
     return UpsertRequest(_write(ids, embeddings, metadatas, documents, images, uris), mode)
 
 
@@ -116,11 +116,3 @@ def _write(ids: Any, embeddings: Any, metadatas: Any, documents: Any, images: An
         uris=records.uris,
     )
     return write
-
-
-def _one_of(value: Any, what: str, choices: tuple[str, ...], default: str) -> Any:
-    if value is None:
-        return default
-    if not isinstance(value, str) or value not in choices:
-        raise InvalidArgumentError(f"{what} must be one of {', '.join(map(repr, choices))}, not {shown(value)}.")
-    return value

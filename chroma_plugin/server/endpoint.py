@@ -78,7 +78,7 @@ class Endpoint:
             raise self._refusal(scope)
         path = scope.get("path_params", {})
         grant = admit(config, route, headers, path)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
+        query = _query(scope["query_string"]) if scope["query_string"] else {}
         if route.method == "GET":
             return await self._desk.serve(route, Call(self._desk.served, config, grant, path, query))
         incoming = Incoming(self._desk, headers, receive)
@@ -92,6 +92,11 @@ class Endpoint:
         if self._routes:
             return MethodNotAllowed(scope["method"], self._routes)
         return UnknownPath("There is nothing at this path; /docs lists what there is.")
+
+
+def _query(text: bytes) -> dict[str, str]:
+    """The parameters. An empty one is there: ``?name=`` asks for the collection of no name, not for all of them."""
+    return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True))
 
 
 def failed(error: ChromaError) -> Answer:

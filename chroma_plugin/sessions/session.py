@@ -10,6 +10,7 @@ from chroma_plugin.errors import ChromaError, ClosedError, NotFoundError
 from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.sessions.turns import Turns
 from chroma_plugin.types import CollectionInfo
+from chroma_plugin.wording import shown
 
 
 class Session:
@@ -56,7 +57,7 @@ class Session:
         """Raises NotFoundError when there is none of that name."""
         collection = self.find(name, tenant, database)
         if collection is None:
-            raise NotFoundError(f"Collection {name!r} does not exist.")
+            raise NotFoundError(f"Collection {shown(name)} does not exist.")
         collection.drop()
         self._forget(collection)
 

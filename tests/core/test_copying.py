@@ -334,7 +334,7 @@ def test_merge_refuses_another_dimension(source: chromadb.Client) -> None:
 
 def test_another_word_is_refused(source: chromadb.Client) -> None:
     """With the words there are."""
-    with pytest.raises(InvalidArgumentError, match="resume, skip, merge"):
+    with pytest.raises(InvalidArgumentError, match="'resume', 'skip', 'merge'"):
         source.copy_to(chromadb.Client(), on_conflict="replace")  # type: ignore[arg-type]
 
 

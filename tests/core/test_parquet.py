@@ -247,7 +247,7 @@ def test_a_merge_of_another_dimension_is_refused(client: Any, other: Any, tmp_pa
 
 def test_an_unknown_policy_is_refused(client: Any, tmp_path: Path) -> None:
     """``on_conflict`` says what it takes."""
-    with pytest.raises(InvalidArgumentError, match="error, skip, merge"):
+    with pytest.raises(InvalidArgumentError, match="'error', 'skip', 'merge'"):
         import_collections(client, tmp_path, on_conflict="replace")  # type: ignore[arg-type]
 
 
