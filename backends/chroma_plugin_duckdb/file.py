@@ -21,10 +21,10 @@ from chroma_plugin.errors import (
     ReadOnlyError,
     StorageError,
 )
+from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin_duckdb import checkpoint, forks, schema
-from chroma_plugin_duckdb.guard import way_out
 from chroma_plugin_duckdb.log import log_of
 from chroma_plugin_duckdb.receipt import Receipts, receipt_of
 
@@ -413,7 +413,7 @@ def _translated(path: Path) -> Iterator[None]:
         if "read-only mode" in text:
             raise ReadOnlyError(f"{path} can't be written: {text}") from error
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
-            raise CorruptionError(f"{path} is damaged: {text}. {way_out(path)}") from error
+            raise CorruptionError(f"{path} is damaged: {text}. {way_out(path.parent)}") from error
         raise StorageError(f"{path}: {text}") from error
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from chroma_plugin.errors import CorruptionError, StorageError
+from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin_duckdb.head import Head
 from chroma_plugin_duckdb.log import MOST_HEAD, LogHead, Reading, log_head, log_of, log_size, read_log, version_of_log
@@ -25,22 +26,21 @@ class UnfinishedWriteWarning(UserWarning):
 _LEFT_BY_A_STORE: Final = ("vectors/*/*", "index/*/*", "snapshot.json")
 
 
-def way_out(path: Path) -> str:
-    """What to do about a damaged store."""
-    return (
-        f"Restore the directory from a backup, or save what can be saved: chroma-plugin doctor --repair {path.parent}"
-    )
+def _damaged(file: Path, what: str) -> CorruptionError:
+    return CorruptionError(f"{file} {what}. {way_out(file.parent)}")
 
 
 def check_present(path: Path) -> None:
     """Raises CorruptionError where there is no DuckDB file, or an empty one, but what else belongs to a store."""
-    if path.exists() and (path.is_dir() or path.stat().st_size):
+    if path.is_dir():
+        raise _damaged(path, "is a directory; it has to be a file")
+    if path.exists() and path.stat().st_size:
         return
     left = [file for file in (log_of(path), receipt_of(path)) if file.exists() and file.stat().st_size]
     left += [file for pattern in _LEFT_BY_A_STORE for file in path.parent.glob(pattern)]
     if left:
         what = "empty" if path.exists() else "missing"
-        raise CorruptionError(f"{path} is {what}, but there was a store: {left[0]} is there. {way_out(path)}")
+        raise _damaged(path, f"is {what}, but there was a store: {left[0]} is there")
 
 
 def check_whole(path: Path, descriptor: int, *, read_only: bool) -> None:
@@ -60,16 +60,16 @@ def _acknowledged(path: Path, head: Head, receipt: Receipt | None) -> int:
     """How many bytes of log there have to be."""
     if receipt is None:
         return 0
-    mine = f"If it is meant to be, because it was restored from a backup, delete {receipt_of(path)}."
+    mine = f"If that is meant, because it was restored from a backup, delete {receipt_of(path)}"
     if receipt.head.identifier != head.identifier:
-        raise CorruptionError(f"{path} is not the file that was here, but another one. {mine} Or: {way_out(path)}")
+        raise _damaged(path, f"is not the file that was here, but another one. {mine}")
     if receipt.head.iteration > head.iteration:
-        raise CorruptionError(f"{path} is an older state of the file that was here. {mine} Or: {way_out(path)}")
+        raise _damaged(path, f"is an older state of the file that was here. {mine}")
     if receipt.head.iteration < head.iteration:
         return 0
     if (size := log_size(path)) < receipt.log:
         what = f"has {size} of the {receipt.log} bytes that were acknowledged" if size else "is missing or empty"
-        raise CorruptionError(f"{log_of(path)} {what}: what was written last is in it. {way_out(path)}")
+        raise _damaged(log_of(path), f"{what}: what was written last is in it")
     return receipt.log
 
 
@@ -81,15 +81,15 @@ def _check_log(path: Path, head: Head, acknowledged: int, *, read_only: bool) ->
     if found is None:
         return
     if found.head.identifier != head.identifier:
-        raise CorruptionError(f"{log} is the log of another DuckDB file. {way_out(path)}")
+        raise _damaged(log, "is the log of another DuckDB file")
     # One checkpoint behind: the process ended between finishing it and deleting the log.
     behind = head.iteration - found.head.iteration
     if behind not in (0, 1) or (behind and acknowledged):
-        raise CorruptionError(f"{log} is the log of another state of {path.name}. {way_out(path)}")
+        raise _damaged(log, f"is the log of another state of {path.name}")
     reading = read_log(log, found.length)
     if reading.whole < acknowledged or (reading.bad is not None and reading.more):
         at = reading.whole if reading.bad is None else reading.bad
-        raise CorruptionError(f"{log} is damaged: what stands at byte {at} is not what was written. {way_out(path)}")
+        raise _damaged(log, f"is damaged: what stands at byte {at} is not what was written")
     if reading.bad is not None:
         _take_off(log, reading, read_only=read_only)
 
@@ -101,7 +101,7 @@ def _log_head(path: Path, acknowledged: int) -> LogHead | None:
         data = file.read(MOST_HEAD)
     found = log_head(data)
     if found is None and (acknowledged or len(data) == MOST_HEAD) and version_of_log(data) in (None, 2):
-        raise CorruptionError(f"{log} is damaged: it does not begin as a log does. {way_out(path)}")
+        raise _damaged(log, "is damaged: it does not begin as a log does")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,8 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(temporary)
         sync(temporary)
+        if path.is_dir():
+            discard(path)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -44,6 +47,14 @@ def _copy_some(source: int, target: int, place: int, count: int) -> int:
             return os.copy_file_range(source, target, count, place, place)
     os.lseek(target, place, os.SEEK_SET)
     return os.write(target, os.pread(source, count, place))
+
+
+def discard(path: Path) -> None:
+    """Delete a file that may be thrown away, or the directory that somebody put in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
+from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit import saved_table, vector_file
+from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.journal import Journal
 from chroma_plugin.toolkit.table import Rows, Table, View
 from chroma_plugin.toolkit.texts import Kind
@@ -52,6 +54,7 @@ def _saved(journal: Journal, dimension: int | None) -> Table | None:
     table = saved_table.load(file, mark)
     if table is not None:
         file.remove_others()
+        file.trim()
     return table
 
 
@@ -62,12 +65,19 @@ def _of_settled(journal: Journal, dimension: int | None) -> Table:
         table, stamps = Table(dimension or journal.dimension() or 0), np.empty(0, dtype=np.int64)
     elif possible(journal):
         file = VectorFile.open(path, dimension)
-        file.remove_others()
         table, stamps = Table(file.dimension, file), file.stamps()
     else:
         vectors, stamps = vector_file.in_memory(path, dimension)
         table = Table(vectors.block(0, 0).shape[1], vectors)
-    table.restore(stamps, journal.load(settled=True))
+    try:
+        table.restore(stamps, journal.load(settled=True))
+    except CorruptionError as error:
+        where = f"{directory} has no .header of a file of vectors" if path is None else f"{path} is not of this state"
+        raise CorruptionError(f"{where}: {error} {way_out()}") from error
+    if isinstance(table.vectors, VectorFile):
+        # Only now is it certain that nothing of what goes is needed.
+        table.vectors.remove_others()
+        table.vectors.trim()
     return table
 
 

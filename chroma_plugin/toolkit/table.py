@@ -306,7 +306,7 @@ class _Finder:
     def find(self, stamps: Numbers) -> RowNumbers:
         missing = int(np.count_nonzero(~np.isin(stamps, self._sorted)))
         if missing:
-            raise CorruptionError(f"The vectors of {missing} records are missing. Restore the directory from a backup.")
+            raise CorruptionError(f"The vectors of {missing} records are missing.")
         at = np.searchsorted(self._sorted, stamps, side="right") - 1
         return self._order[at]
 

@@ -21,6 +21,7 @@ from chroma_plugin.toolkit import graph as graphs
 from chroma_plugin.toolkit import settling
 from chroma_plugin.toolkit import sketch as sketches
 from chroma_plugin.toolkit.background import Background
+from chroma_plugin.toolkit.files import discard
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.journal import Journal
 from chroma_plugin.toolkit.planner import SKETCH_FROM, SKETCH_TAIL, TAIL_FROM, graph_from
@@ -235,7 +236,7 @@ class Upkeep:
     def _remove(self, names: Sequence[str]) -> None:
         if self._directory is not None and self._writable:
             for name in names:
-                (self._directory / name).unlink(missing_ok=True)
+                discard(self._directory / name)
 
     def _forget(self, pattern: str, known: set[str]) -> None:
         """Delete the files of that kind that are of no use."""

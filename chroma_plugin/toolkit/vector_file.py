@@ -28,6 +28,7 @@ import orjson
 
 from chroma_plugin.errors import CorruptionError, FormatVersionError, StorageError
 from chroma_plugin.toolkit.blocks import Blocks
+from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import replace_file, sync
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers
@@ -41,7 +42,6 @@ _FORMAT: Final = 1
 _BLOCK_BYTES: Final = 256 << 10
 """Bytes under one checksum: a first look at one row costs 0.2 ms."""
 _LARGEST_SLACK: Final = 64 << 20
-_WAY_OUT: Final = "Restore the directory from a backup."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,8 @@ class VectorFile:
         self._descriptor = os.open(path, os.O_RDWR)
         # Readers may hold on to it; and a client that is closed at exit still writes.
         weakref.finalize(self, os.close, self._descriptor).atexit = False
-        os.ftruncate(self._descriptor, header.rows * self._width)
         block, size = header.in_block * self._width, header.rows * self._width
-        self._blocks = Blocks(path, self._descriptor, block, size, header.checksums, _WAY_OUT)
+        self._blocks = Blocks(path, self._descriptor, block, size, header.checksums, way_out())
         self._capacity = header.rows
         self._map: mmap.mmap | None = None
         self._mapping = threading.Lock()
@@ -150,8 +149,9 @@ class VectorFile:
                 self._map.madvise(mmap.MADV_DONTNEED)
 
     def trim(self) -> None:
-        """Give back the room on the disk that was made and not used; nothing is written afterwards."""
+        """Give back the room on the disk that was made and not used."""
         os.ftruncate(self._descriptor, self._length * self._width)
+        self._capacity = self._length
 
     @property
     def nbytes(self) -> int:
@@ -264,7 +264,7 @@ def _read_stamps(path: Path, header: Header) -> npt.NDArray[np.int64]:
 
 
 def _damaged(path: Path, what: str) -> CorruptionError:
-    return CorruptionError(f"{path} is damaged: {what}. {_WAY_OUT}")
+    return CorruptionError(f"{path} is damaged: {what}. {way_out()}")
 
 
 def _allocate(descriptor: int, size: int) -> None:

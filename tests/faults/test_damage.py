@@ -1,0 +1,102 @@
+"""Damage anywhere in the directory of a store: the right data, or an error that names the file and says what to do.
+
+The measure: ``CHROMA_WOUNDS`` wounds to each file and ``CHROMA_WOUNDS_SEED``, both printed with what fails; the same
+numbers wound the same places.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from faults.damage.looks import GOOD
+from faults.damage.trying import Trial, environment, trial
+from faults.damage.wounds import Wound, files, wounds
+
+pytest.importorskip("hnswlib")
+pytest.importorskip("numkong")
+
+SEED = int(os.environ.get("CHROMA_WOUNDS_SEED", "1"))
+STORES = ("closed", "killed")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("stores")
+    subprocess.run([sys.executable, "-m", "faults.damage.stores", str(place)], check=True, env=environment())
+    return place
+
+
+def kinds_of(stores: Path, store: str) -> list[str]:
+    """One file of each kind."""
+    return list({Path(file).suffix: file for file in files(stores / store)}.values())
+
+
+def bad(trying: Trial, store: str, wound: Wound) -> str | None:
+    seen = trying.seen(store, wound)
+    return None if seen is None or seen[0] in GOOD else f"{store} {wound}: {seen[0]}, {seen[1]}"
+
+
+def all_bad(stores: Path, chosen: list[tuple[str, Wound]]) -> list[str]:
+    with trial(stores) as trying:
+        return [found for store, wound in chosen if (found := bad(trying, store, wound))]
+
+
+def test_unharmed_stores_are_right(stores: Path) -> None:
+    """What is compared with the truth is all there; without the file that makes opening quick, all is read from DuckDB."""
+    with trial(stores) as trying:
+        for store in STORES:
+            seen = trying.seen(store, Wound("snapshot.json", "gone"))
+            assert seen == ("right", "")
+
+
+def test_a_wound_to_each_kind_of_file(stores: Path) -> None:
+    """One of every kind of file, wounded in a way that the seed chooses."""
+    chooser = random.Random(SEED)
+    chosen = [
+        (store, chooser.choice(list(islice(wounds(stores / store, file, chooser), 12))))
+        for store in STORES
+        for file in kinds_of(stores, store)
+    ]
+
+    assert all_bad(stores, chosen) == []
+
+
+def every_wound(stores: Path, count: int) -> list[tuple[str, Wound]]:
+    return [
+        (store, wound)
+        for store in STORES
+        for file in files(stores / store)
+        for wound in islice(wounds(stores / store, file, random.Random(f"{SEED}{store}{file}")), count)
+    ]
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1200)
+def test_wounds_to_every_file(stores: Path) -> None:
+    """All that can happen to a file as a whole, and some flips, cuts, holes and additions."""
+    assert all_bad(stores, every_wound(stores, int(os.environ.get("CHROMA_WOUNDS", "10")))) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_many_wounds_to_every_file(stores: Path) -> None:
+    """The same, with all bits of the first bytes and many places behind them."""
+    chosen = every_wound(stores, int(os.environ.get("CHROMA_WOUNDS", "2200")))
+    outcomes: Counter[str] = Counter()
+    found = []
+    with trial(stores) as trying:
+        for store, wound in chosen:
+            seen = trying.seen(store, wound)
+            outcomes[f"{store} {Path(wound.file).suffix} {'unchanged' if seen is None else seen[0]}"] += 1
+            if seen is not None and seen[0] not in GOOD:
+                found.append(f"{store} {wound}: {seen}")
+                print(found[-1], flush=True)
+    print(dict(outcomes))
+    assert found == []
