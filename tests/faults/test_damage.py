@@ -49,7 +49,7 @@ def all_bad(stores: Path, chosen: list[tuple[str, Wound]]) -> list[str]:
 
 
 def test_unharmed_stores_are_right(stores: Path) -> None:
-    """What is compared with the truth is all there; without the file that makes opening quick, all is read from DuckDB."""
+    """What is compared with the truth is all there, also when all is read from DuckDB."""
     with trial(stores) as trying:
         for store in STORES:
             seen = trying.seen(store, Wound("snapshot.json", "gone"))
