@@ -19,7 +19,7 @@ FLOORS = [
     {"coerce", "distances", "waiting"},
     {"ranking"},
     {"fallback"},
-    {"backend"},
+    {"backend", "repairing"},
     {"plugins"},
     {"embedding_functions", "config"},
     {"requests", "toolkit"},

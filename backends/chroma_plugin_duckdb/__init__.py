@@ -14,6 +14,7 @@ def register_backends() -> list[BackendSpec]:
             aliases=("duckdb+parquet", "duckdb+hnswlib"),
             open="chroma_plugin_duckdb.opening:opened",
             options="chroma_plugin_duckdb.options:DuckDBOptions",
+            repair="chroma_plugin_duckdb.repair:DuckDBRepairer",
             summary="One DuckDB file on disk, durable when a call returns; hnswlib indexes large collections.",
             requires=("duckdb",),
             install="pip install duckdb",

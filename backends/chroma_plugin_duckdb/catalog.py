@@ -134,14 +134,14 @@ def collections(cursor: Cursor) -> list[tuple[int, CollectionInfo]]:
     rows = cursor.execute(
         "SELECT number, id, tenant, database, name, metadata, configuration, dimension FROM collections ORDER BY number"
     )
-    return [(row[0], _info(*row[1:])) for row in rows]
+    return [(row[0], info_of_row(*row[1:])) for row in rows]
 
 
 def _json(value: Metadata | None) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
 
 
-def _info(
+def info_of_row(
     id: UUID,
     tenant: str,
     database: str,

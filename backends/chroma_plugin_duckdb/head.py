@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,10 +37,47 @@ class Head:
 
     @classmethod
     def parse(cls, data: bytes) -> Head | None:
-        pages = [data[start : start + _PAGE] for start in range(0, SIZE, _PAGE)]
+        pages = _pages(data)
         if len(data) < SIZE or data[8:12] != _MAGIC or not all(_is_sound(page) for page in pages):
             return None
-        return cls(data[_IDENTIFIER], max(struct.unpack_from("<8xQ", page)[0] for page in pages[1:]))
+        return cls(data[_IDENTIFIER], max(_iteration(page) for page in pages[1:]))
+
+
+def wanted_size(data: bytes) -> int | None:
+    """How long the file is at least that begins so; None when that can't be told."""
+    pages = [page for page in _pages(data)[1:] if _is_sound(page)]
+    if not pages:
+        return None
+    blocks, block = struct.unpack_from("<32xQQ", max(pages, key=_iteration))
+    return int(SIZE + blocks * block)
+
+
+def mended(data: bytes) -> Iterator[bytes]:
+    """Heads that a file with this damaged one may have had: with the checksums of what stands there, and with one
+    database header for both, which is an older state where the newer one was lost.
+    """
+    main, first, second = _pages(data)
+    pairs = [(_sealed(first), _sealed(second))]
+    pairs += [(page, _sealed(_aged(page))) for page in (first, second) if _is_sound(page)]
+    for one, other in pairs:
+        yield _sealed(main) + one + other
+
+
+def _pages(data: bytes) -> list[bytes]:
+    return [data[start : start + _PAGE].ljust(_PAGE, b"\0") for start in range(0, SIZE, _PAGE)]
+
+
+def _iteration(page: bytes) -> int:
+    return int.from_bytes(page[8:16], "little")
+
+
+def _sealed(page: bytes) -> bytes:
+    return checksum(page[8:]).to_bytes(8, "little") + page[8:]
+
+
+def _aged(page: bytes) -> bytes:
+    """One iteration older."""
+    return page[:8] + max(_iteration(page) - 1, 0).to_bytes(8, "little") + page[16:]
 
 
 def _is_sound(page: bytes) -> bool:

@@ -161,6 +161,11 @@ def _more_follows(data: mmap.mmap, bad: int) -> bool:
     return False
 
 
+def ends_after(data: bytes, place: int) -> int:
+    """How many transactions end behind that place."""
+    return data.count(_END, place)
+
+
 def _was_end(frame: bytes) -> bool:
     """Whether it is the end of a transaction but for one of its three parts."""
     parts = (slice(0, 8), slice(8, 16), slice(16, 21))

@@ -19,6 +19,7 @@ import orjson
 from chroma_plugin.toolkit.checked_file import read_checked, write_checked
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb.checkpoint import HEAD
+from chroma_plugin_duckdb.log import log_size
 
 _NAME: Final = "snapshot.json"
 _FORMAT: Final = 1
@@ -67,19 +68,26 @@ def save(snapshot: Snapshot, path: Path) -> None:
 
 def load(path: Path, descriptor: int) -> Snapshot | None:
     """That of the DuckDB file, open as `descriptor`; None when there is none or anything has changed since."""
+    found = read(path)
+    if found is None:
+        return None
+    snapshot, identity = found
+    return snapshot if identity == Identity.of(descriptor) and not log_size(path) else None
+
+
+def read(path: Path) -> tuple[Snapshot, Identity] | None:
+    """The last one that was saved beside the DuckDB file at that path, and how the file was then."""
     try:
         told = orjson.loads(read_checked(path.with_name(_NAME))[0])
-        log = path.with_name(f"{path.name}.wal")
-        if told["format"] != _FORMAT or Identity(**told["identity"]) != Identity.of(descriptor):
+        if told["format"] != _FORMAT:
             return None
-        if log.exists() and log.stat().st_size:
-            return None
-        return Snapshot(
+        snapshot = Snapshot(
             tenants=told["tenants"],
             databases=[(tenant, name) for tenant, name in told["databases"]],
             collections=[(each.pop("number"), _info(each)) for each in told["collections"]],
             marks={UUID(id): mark for id, mark in told["marks"].items()},
         )
+        return snapshot, Identity(**told["identity"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

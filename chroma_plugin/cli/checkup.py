@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from chroma_plugin.cli.stores import existing
-from chroma_plugin.errors import ChromaError, LockedError
+from chroma_plugin.cli.stores import existing, repairer_of
+from chroma_plugin.errors import ChromaError, LockedError, StorageError
 
 if TYPE_CHECKING:
     from chroma_plugin.api.collection import Collection
@@ -45,13 +45,25 @@ class Finding:
 def store_findings(path: Path) -> list[Finding]:
     """What there is to say about the store in a directory."""
     try:
-        return list(_examined(path))
+        return [*_examined(path), *_damage(path)]
     except LockedError as error:
         return [
             Finding(str(path), Health.WRONG, f"can't be examined: {error}", "close the other process and try again")
         ]
     except ChromaError as error:
-        return [Finding(str(path), Health.WRONG, f"can't be read: {error}")]
+        remedy = repairing(path) if isinstance(error, StorageError) else ""
+        return [Finding(str(path), Health.WRONG, f"can't be read: {error}", remedy)]
+
+
+def repairing(path: Path) -> str:
+    """The command that mends a store, and what it does."""
+    return f"chroma-plugin doctor --repair {path} saves all that can be read, and keeps the files as they are"
+
+
+def _damage(path: Path) -> Iterator[Finding]:
+    """What a look at all records does not show: damage in files that only the next opening reads."""
+    for fault in repairer_of(path).faults():
+        yield Finding(str(path), Health.WRONG, fault, repairing(path))
 
 
 def _examined(path: Path) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from chroma_plugin.errors import NotFoundError
 
 if TYPE_CHECKING:
     from chroma_plugin.api.client import Client
+    from chroma_plugin.repairing import Repairer
 
 StorePath = Annotated[Path, typer.Argument(help="The directory of a store.", metavar="PATH", show_default=False)]
 
@@ -35,6 +36,17 @@ def opened(path: Path, *, read_only: bool = False) -> Iterator[Client]:
     settings = Settings(chroma_db_impl="duckdb", persist_directory=str(path), read_only=read_only or None)
     with Client(settings) as client:
         yield client
+
+
+def repairer_of(path: Path) -> Repairer:
+    """What looks for damage in that directory, and mends it."""
+    from chroma_plugin.plugins import default_manager, repairer
+
+    if not path.is_dir() or not any(path.iterdir()):
+        raise NotFoundError(f"There is no store in {str(path)!r}.")
+    found = repairer(default_manager().backend("duckdb"), {"persist_directory": path})
+    assert found is not None
+    return found
 
 
 def cache_directory() -> Path:

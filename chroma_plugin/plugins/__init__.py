@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chroma_plugin.plugins.loading import load, open_backend
+from chroma_plugin.plugins.loading import load, open_backend, repairer
 from chroma_plugin.plugins.manager import PluginManager, default_manager
 from chroma_plugin.plugins.reporting import Report, Row, State
 from chroma_plugin.plugins.specs import BackendSpec, EmbeddingSpec, IntegrationSpec
@@ -24,6 +24,7 @@ __all__ = [
     "hookimpl",
     "load",
     "open_backend",
+    "repairer",
     "report",
 ]
 

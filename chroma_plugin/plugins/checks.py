@@ -27,7 +27,7 @@ def is_target(target: object) -> bool:
 def targets(spec: Spec) -> dict[str, str]:
     """The fields of a spec that name something to import."""
     if isinstance(spec, BackendSpec):
-        return {"open": spec.open, "options": spec.options}
+        return {"open": spec.open, "options": spec.options} | ({"repair": spec.repair} if spec.repair else {})
     return {"load": spec.load}
 
 

@@ -16,6 +16,7 @@ from chroma_plugin.wording import shown
 
 if TYPE_CHECKING:
     from chroma_plugin.backend import Backend
+    from chroma_plugin.repairing import Repairer
 
 
 def load(spec: Spec) -> Any:
@@ -42,6 +43,17 @@ def open_backend(spec: BackendSpec, options: Mapping[str, object] | None = None)
     if not isinstance(backend, Backend):
         raise PluginError(f"{told(spec)}: {spec.open} must return a Backend, got {shown(backend)}.")
     return backend
+
+
+def repairer(spec: BackendSpec, options: Mapping[str, object]) -> Repairer | None:
+    """What mends a store of that backend; None when it has nothing that does."""
+    from chroma_plugin.plugins.options import build_options
+
+    if not spec.repair:
+        return None
+    require(spec)
+    made: Repairer = load_field(spec, "repair")(build_options(spec, options))
+    return made
 
 
 def require(spec: Spec) -> None:

@@ -24,6 +24,10 @@ class BackendSpec:
     """``"module:dataclass"``; its fields are the options users may give, with their defaults."""
     summary: str = ""
     """One line for ``chroma-plugin plugins``."""
+    repair: str = ""
+    """``"module:callable"``; called with one instance of ``options``, returns a `chroma_plugin.repairing.Repairer`.
+    Empty: ``chroma-plugin doctor --repair`` can't mend what this engine keeps.
+    """
     aliases: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     """Modules that must be importable, e.g. ``("duckdb",)``."""

@@ -46,7 +46,7 @@ _LARGEST_SLACK: Final = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What makes the other two files valid."""
+    """What a file of vectors holds."""
 
     format: int
     written_by: str
@@ -93,7 +93,7 @@ class VectorFile:
     @classmethod
     def open(cls, path: Path, dimension: int | None) -> VectorFile:
         """The one at the path that `latest` gives. Raises CorruptionError for a damaged one."""
-        return cls(path, _read_header(path, dimension))
+        return cls(path, read_header(path, dimension))
 
     def remove_others(self) -> None:
         """Delete the files of other numbers: left behind by a compaction, finished or not."""
@@ -202,7 +202,7 @@ class VectorFile:
 
 def in_memory(path: Path, dimension: int | None) -> tuple[MemoryVectors, npt.NDArray[np.int64]]:
     """The settled vectors as a copy in memory, with their stamps: for those who may not write here."""
-    header = _read_header(path, dimension)
+    header = read_header(path, dimension)
     vectors = MemoryVectors(header.dimension)
     matrix = np.fromfile(path, dtype="<f4", count=header.rows * header.dimension).reshape(-1, header.dimension)
     for number, expected in enumerate(header.checksums):
@@ -220,10 +220,13 @@ def latest(directory: Path) -> Path | None:
     return directory / f"{max(numbers)}.vectors" if numbers else None
 
 
-def _read_header(path: Path, dimension: int | None) -> Header:
+def read_header(path: Path, dimension: int | None, *, whole: bool = True) -> Header:
+    """That of the file of vectors at the path. Raises CorruptionError for a damaged one; ``whole``: also for a file
+    that is shorter than it says.
+    """
     try:
         header = parse_header(path.with_suffix(".header").read_bytes(), path)
-        size = path.stat().st_size
+        size = path.stat().st_size if whole else header.rows * header.dimension * 4
     except (CorruptionError, FormatVersionError):
         raise
     except OSError as error:

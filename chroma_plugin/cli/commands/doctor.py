@@ -13,6 +13,7 @@ from rich.text import Text
 from chroma_plugin.cli import packages
 from chroma_plugin.cli.checkup import Finding, Health, store_findings
 from chroma_plugin.cli.commands.plugins import FAULTS
+from chroma_plugin.cli.mending import mend
 from chroma_plugin.cli.output import as_json, say, table
 from chroma_plugin.plugins import State, default_manager
 from chroma_plugin.version import __version__
@@ -24,12 +25,20 @@ def doctor(
     path: Annotated[
         Path | None, typer.Argument(help="A store to examine; every record of it is read.", show_default=False)
     ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Save what can be saved of a damaged store; its files as they were are kept."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Examine the installation and, if a PATH is given, the store in it. Nothing is changed.
+    """Examine the installation and, if a PATH is given, the store in it. Nothing is changed, unless --repair is given.
 
-    Exit code 1 when something is wrong; what is merely missing is none of that.
+    Exit code 1 when something is wrong; what is merely missing is none of that. With --repair, when not all could be
+    saved.
     """
+    if repair:
+        mend(path, json=json)
+        return
     findings = [*_installation(), *_weights(), *_plugins()]
     if path is not None:
         findings += store_findings(path)
