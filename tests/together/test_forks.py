@@ -160,6 +160,7 @@ def test_what_the_child_may_open(tmp_path: Path) -> None:
     assert run(script, tmp_path) == ["True  True ", "True", "True", "open"]
 
 
+@pytest.mark.faults
 def test_prefork(tmp_path: Path) -> None:
     """As application servers do it: the parent loads a reader, its workers each open one of their own."""
     script = """
