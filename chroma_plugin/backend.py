@@ -48,6 +48,7 @@ from chroma_plugin.types import (
     Search,
     TextSearch,
 )
+from chroma_plugin.wording import shown
 
 OnBytes: TypeAlias = Callable[[int, int], object]
 """Called with how many bytes are done, and how many there are."""
@@ -242,7 +243,7 @@ class Backend(ABC):
     def create_tenant(self, name: str) -> None:
         """Raises UniqueConstraintError when it exists. Default: this backend knows one tenant."""
         if name in self.list_tenants():
-            raise UniqueConstraintError(f"Tenant {name!r} already exists.")
+            raise UniqueConstraintError(f"Tenant {shown(name)} already exists.")
         raise UnsupportedError(f"{type(self).__name__} has one tenant, {DEFAULT_TENANT!r}; it can't create {name!r}.")
 
     def list_databases(self, tenant: str) -> Sequence[str]:
@@ -250,7 +251,7 @@ class Backend(ABC):
         there.
         """
         if tenant not in self.list_tenants():
-            raise NotFoundError(f"Tenant {tenant!r} does not exist.")
+            raise NotFoundError(f"Tenant {shown(tenant)} does not exist.")
         return [DEFAULT_DATABASE]
 
     def create_database(self, tenant: str, name: str) -> None:
@@ -258,7 +259,7 @@ class Backend(ABC):
         knows one.
         """
         if name in self.list_databases(tenant):
-            raise UniqueConstraintError(f"Database {name!r} already exists in tenant {tenant!r}.")
+            raise UniqueConstraintError(f"Database {shown(name)} already exists in tenant {shown(tenant)}.")
         raise UnsupportedError(
             f"{type(self).__name__} has one database, {DEFAULT_DATABASE!r}; it can't create {name!r}."
         )
@@ -266,7 +267,7 @@ class Backend(ABC):
     def drop_database(self, tenant: str, name: str) -> None:
         """Delete a database with its collections. Raises NotFoundError when it is unknown."""
         if name not in self.list_databases(tenant):
-            raise NotFoundError(f"Database {name!r} does not exist in tenant {tenant!r}.")
+            raise NotFoundError(f"Database {shown(name)} does not exist in tenant {shown(tenant)}.")
         raise UnsupportedError(f"{type(self).__name__} can't delete its only database, {name!r}.")
 
     def reset(self) -> None:

@@ -9,7 +9,7 @@ matrix product does not promise that.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,16 @@ def one(query: Vector, embeddings: Matrix, metric: Metric) -> Vector:
     """Distances of shape (n,), float32, from one query of shape (dimension,) to n embeddings; or from a query for each,
     of shape (n, dimension).
     """
+    found = _measured(query, embeddings, metric)
+    if np.isfinite(found).all():
+        return found
+    with np.errstate(over="ignore"):  # what leaves the range of float32 is as far as can be
+        return _measured(query.astype(np.float64), embeddings.astype(np.float64), metric).astype(np.float32)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _measured(query: npt.NDArray[Any], embeddings: npt.NDArray[Any], metric: Metric) -> npt.NDArray[Any]:
+    """In the precision of the arguments; what is too large for it comes out infinite, or as no number."""
     if metric is Metric.L2:
         # The difference first: |x|^2 - 2xq + |q|^2 would lose all digits for near vectors.
         return squares(embeddings - query)
@@ -30,7 +40,9 @@ def one(query: Vector, embeddings: Matrix, metric: Metric) -> Vector:
     if metric is Metric.COSINE:
         lengths = np.sqrt(squares(embeddings)) * np.sqrt(squares(np.atleast_2d(query)))
         products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
-    return np.float32(1) - products
+        products[np.isinf(lengths)] = np.nan
+    found: npt.NDArray[Any] = np.subtract(1, products, dtype=products.dtype)
+    return found
 
 
 def matrix(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
@@ -38,15 +50,15 @@ def matrix(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
     return np.stack([one(query, embeddings, metric) for query in queries])
 
 
-def squares(embeddings: Matrix) -> Vector:
+def squares(embeddings: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The squared lengths, of shape (n,)."""
     return _inner(embeddings, embeddings)
 
 
-def _inner(left: Matrix, right: npt.NDArray[np.float32]) -> Vector:
+def _inner(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The inner product of each row of the left with the right, or with its row."""
-    products: Vector
-    with np.errstate(over="ignore", invalid="ignore"):  # what leaves the range of float32 is as far as can be
+    products: npt.NDArray[Any]
+    with np.errstate(over="ignore", invalid="ignore"):
         if hasattr(np, "vecdot"):  # numpy >= 2.0; it takes a third of the time
             products = np.vecdot(left, right)
         else:
@@ -63,7 +75,8 @@ against 3).
 
 def products(queries: Matrix, embeddings: Matrix) -> Matrix:
     """The inner products, of shape (q, n)."""
-    if len(queries) <= _FEW and hasattr(np, "vecdot"):  # numpy >= 2.0
-        few: Matrix = np.vecdot(embeddings[None], queries[:, None])
-        return few
-    return queries @ embeddings.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        if len(queries) <= _FEW and hasattr(np, "vecdot"):  # numpy >= 2.0
+            few: Matrix = np.vecdot(embeddings[None], queries[:, None])
+            return few
+        return queries @ embeddings.T

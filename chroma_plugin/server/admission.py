@@ -52,9 +52,9 @@ def admit(config: ServerConfig, route: Route, headers: Mapping[bytes, bytes], pa
         return EVERYTHING
     grant = config.tokens.grant(headers)
     if grant.tenant is not None and path.get("tenant", grant.tenant) != grant.tenant:
-        raise NotFoundError(f"Tenant [{path['tenant']}] not found.")
+        raise NotFoundError(f"Tenant [{shown(path['tenant'])}] not found.")
     if grant.database is not None and path.get("database", grant.database) != grant.database:
-        raise NotFoundError(f"Database [{path['database']}] not found. Are you sure it exists?")
+        raise NotFoundError(f"Database [{shown(path['database'])}] not found. Are you sure it exists?")
     if grant.read_only and route.access is not Access.READ:
         raise ChromaAuthError("This token may only read.")
     if route.access is Access.ADMIN and not grant.unbound:

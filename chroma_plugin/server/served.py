@@ -31,9 +31,11 @@ class Served:
     def check_database(self, tenant: str, database: str) -> None:
         """Raises NotFoundError when there is no such place."""
         if tenant not in self.session.backend.list_tenants():
-            raise NotFoundError(f"Tenant [{tenant}] not found.")
+            raise NotFoundError(f"Tenant [{shown(tenant)}] not found.")
         if database not in self.session.backend.list_databases(tenant):
-            raise NotFoundError(f"Database [{database}] not found in tenant [{tenant}]. Are you sure it exists?")
+            raise NotFoundError(
+                f"Database [{shown(database)}] not found in tenant [{shown(tenant)}]. Are you sure it exists?"
+            )
 
     def by_id(self, tenant: str, database: str, id: str) -> OpenCollection:
         """The collection with that id in that place, never one of another place."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from chroma_plugin.errors import NotFoundError, UniqueConstraintError
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo
+from chroma_plugin.wording import shown
 
 
 class CatalogJournal(Protocol):
@@ -58,19 +59,19 @@ class Catalog:
     def create_tenant(self, name: str) -> None:
         with self._lock:
             if name in self._databases:
-                raise UniqueConstraintError(f"Tenant {name!r} already exists.")
+                raise UniqueConstraintError(f"Tenant {shown(name)} already exists.")
             self._journal.add_tenant(name)
             self._databases[name] = []
 
     def databases(self, tenant: str) -> list[str]:
         if tenant not in self._databases:
-            raise NotFoundError(f"Tenant {tenant!r} does not exist.")
+            raise NotFoundError(f"Tenant {shown(tenant)} does not exist.")
         return list(self._databases[tenant])
 
     def create_database(self, tenant: str, name: str) -> None:
         with self._lock:
             if name in self.databases(tenant):
-                raise UniqueConstraintError(f"Database {name!r} already exists in tenant {tenant!r}.")
+                raise UniqueConstraintError(f"Database {shown(name)} already exists in tenant {shown(tenant)}.")
             self._journal.add_database(tenant, name)
             self._databases[tenant].append(name)
 
@@ -157,7 +158,7 @@ class Catalog:
 
     def _check_database(self, tenant: str, database: str) -> None:
         if database not in self.databases(tenant):
-            raise NotFoundError(f"Database {database!r} does not exist in tenant {tenant!r}.")
+            raise NotFoundError(f"Database {shown(database)} does not exist in tenant {shown(tenant)}.")
 
 
 def _place(info: CollectionInfo) -> tuple[str, str, str]:

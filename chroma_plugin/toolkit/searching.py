@@ -199,6 +199,9 @@ _NOTHING: Found = (np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32))
 _ROUNDING: Final = 1e-6
 """The error of a float32 inner product, relative to the two lengths: some eps * sqrt(dimension)."""
 
+_LONGEST: Final = float(np.finfo(np.float32).max) / 8
+"""The square of a length up to which all that is added and multiplied here fits into a float32."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
@@ -213,12 +216,21 @@ class _Candidates:
         step = max(1, _BLOCK // max(len(self.embeddings), 1))
         for start in range(0, len(queries), step):
             block = queries[start : start + step]
+            if self._overflow(block):
+                every = np.arange(len(self.embeddings)) if excluded is None else np.flatnonzero(~excluded)
+                yield from [every] * len(block)
+                continue
             scores = self._scores(block)
             if excluded is not None:
                 scores[:, excluded] = np.inf
             slacks = self._slack(block)
             for row_scores, slack in zip(scores, slacks, strict=True):
                 yield smallest(row_scores, k, slack)
+
+    def _overflow(self, queries: Matrix) -> bool:
+        """Whether products of so long vectors may leave the range of float32, and then tell nothing."""
+        longest = max(self.squares.max(initial=0), distances.squares(queries).max(initial=0))
+        return bool(longest > _LONGEST)
 
     def _scores(self, queries: Matrix) -> Matrix:
         """What orders the candidates as their distances do, up to rounding. Shape (q, n)."""

@@ -9,6 +9,7 @@ from chroma_plugin.errors import ChromaAuthError, NotFoundError
 from chroma_plugin.requests import names
 from chroma_plugin.server.call import Answer, Call, answer
 from chroma_plugin.server.handlers.paging import page
+from chroma_plugin.wording import shown
 
 
 def create_tenant(call: Call) -> Answer:
@@ -18,7 +19,7 @@ def create_tenant(call: Call) -> Answer:
 
 def get_tenant(call: Call) -> Answer:
     if call.tenant not in call.served.session.backend.list_tenants():
-        raise NotFoundError(f"Tenant [{call.tenant}] not found.")
+        raise NotFoundError(f"Tenant [{shown(call.tenant)}] not found.")
     return answer({"name": call.tenant, "resource_name": None})
 
 
