@@ -9,7 +9,7 @@ from chroma_plugin.backups.manifest import Manifest
 from chroma_plugin.backups.place import absolute, made
 from chroma_plugin.backups.report import BackupReport
 from chroma_plugin.backups.writing import BYTES, OnProgress
-from chroma_plugin.errors import CorruptionError, StorageError
+from chroma_plugin.errors import CorruptionError, InvalidArgumentError, StorageError
 from chroma_plugin.toolkit.files import copy_bytes
 
 _WRITTEN_TO = (
@@ -28,6 +28,8 @@ def restore(backup: str | Path, path: str | Path, on_progress: OnProgress | None
     StorageError when there is something at `path` or it can't be written: then nothing was left there.
     """
     source, place = absolute(backup, "backup"), absolute(path, "path")
+    if place.resolve().is_relative_to(source.resolve()):
+        raise InvalidArgumentError(f"{place} is in the backup itself: restore it to elsewhere.")
     wanted = manifest.read(source)
     with made(place) as directory:
         _refuse_others(source, wanted)

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from chroma_plugin.cli.commands import (
+    backup,
     compact,
     copy,
     demo,
@@ -74,6 +75,8 @@ app.command("info")(info.info)
 app.command("export")(transfer.export)
 app.command("import")(transfer.import_)
 app.command("copy")(copy.copy)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("compact")(compact.compact)
 app.command("run")(run.run)
 app.command("token")(run.token)

@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from chroma_plugin.cli import addresses
-from chroma_plugin.cli.output import errors, say, table
-from chroma_plugin.copying import CollectionCopy, CopyReport, OnProgress
+from chroma_plugin.cli.output import say, table
+from chroma_plugin.cli.progress import bars, shown_in
+from chroma_plugin.copying import CollectionCopy, CopyReport
 from chroma_plugin.errors import InvalidArgumentError, UniqueConstraintError
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 
@@ -64,13 +64,13 @@ def copy(
             reader.set_tenant(*place)
             _work_in(writer, *place)
         start = time.perf_counter()
-        with _bars() as bars:
+        with bars() as shown:
             report = reader.copy_to(
                 writer,
                 names=collection,
                 everything=everything,
                 on_conflict=on_conflict.value,
-                on_progress=_shown_in(bars),
+                on_progress=shown_in(shown),
             )
     _show(report, time.perf_counter() - start)
 
@@ -82,32 +82,6 @@ def _work_in(writer: Client, tenant: str, database: str) -> None:
     with suppress(UniqueConstraintError):
         writer.create_database(database, tenant)
     writer.set_tenant(tenant, database)
-
-
-def _bars() -> Progress:
-    """Bars on standard error, where it is a terminal."""
-    console = errors()
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-
-
-def _shown_in(bars: Progress) -> OnProgress:
-    tasks: dict[str, TaskID] = {}
-
-    def show(name: str, done: int, count: int) -> None:
-        if name not in tasks:
-            # Brackets in a name are no markup.
-            tasks[name] = bars.add_task(name.replace("[", r"\["), total=count)
-        bars.update(tasks[name], completed=done)
-
-    return show
 
 
 def _show(report: CopyReport, seconds: float) -> None:
