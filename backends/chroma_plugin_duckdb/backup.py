@@ -62,7 +62,12 @@ def copy(file: File, directory: Path, target: Path, on_bytes: OnBytes) -> list[t
         expected, held = schema.digests(moment.seen), catalog.collections(moment.seen)
         _copy_vectors(moment, target, on_bytes)
     _copy_indexes(directory, target)
-    _verify(target, expected)
+    try:
+        _verify(target, expected)
+    except CorruptionError as error:
+        raise CorruptionError(
+            f"There is no backup, since what was copied from {directory} is damaged. {error}"
+        ) from error
     return [(info, expected[schema.records_table(number)].rows) for number, info in held]
 
 
@@ -148,8 +153,8 @@ def _verify(directory: Path, expected: dict[str, schema.Digest]) -> None:
             different = [name for name in expected if found.get(name) != expected[name]]
             if different:
                 raise CorruptionError(
-                    f"The copy of {NAME} is not what was in the store: {', '.join(different)} differ. The file or its "
-                    "log is damaged on disk; client.export() writes what the open store holds."
+                    f"{NAME}, or its log, has other rows on disk than the open store: of {', '.join(different)}. "
+                    "client.persist() writes again what is in the log; client.export() writes what the store holds."
                 )
             for number, info in catalog.collections(cursor):
                 _verify_vectors(directory / "vectors" / str(info.id), schema.settled_stamps(cursor, number))
