@@ -17,6 +17,7 @@ import numpy as np
 from chroma_plugin.errors import (
     ClosedError,
     CorruptionError,
+    FormatVersionError,
     LockedError,
     ReadOnlyError,
     StorageError,
@@ -412,6 +413,11 @@ def _translated(path: Path) -> Iterator[None]:
             raise _locked(path, text) from error
         if "read-only mode" in text:
             raise ReadOnlyError(f"{path} can't be written: {text}") from error
+        if "newer version of DuckDB" in text:
+            raise FormatVersionError(
+                f"{path} can't be read by DuckDB {duckdb.__version__}: {text.splitlines()[0]} "
+                "Upgrade: pip install -U duckdb"
+            ) from error
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             raise CorruptionError(f"{path} is damaged: {text}. {way_out(path.parent)}") from error
         raise StorageError(f"{path}: {text}") from error

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from chroma_plugin.errors import CorruptionError, FormatVersionError, NotFoundError
+from chroma_plugin.errors import CorruptionError, NotFoundError
 from chroma_plugin.parquet.engine import literal, reading
+from chroma_plugin.toolkit.formats import refuse_newer
 
 if TYPE_CHECKING:
     import duckdb
@@ -97,8 +98,4 @@ def columns(connection: duckdb.DuckDBPyConnection, path: Path) -> frozenset[str]
 
 def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     row = connection.execute("SELECT max(format_version) FROM read_parquet(?)", [literal(path)]).fetchone()
-    if row is not None and row[0] is not None and row[0] > FORMAT_VERSION:
-        raise FormatVersionError(
-            f"{str(path)!r} has format version {row[0]}; this release of chroma-plugin reads up to {FORMAT_VERSION}. "
-            "Update chroma-plugin."
-        )
+    refuse_newer(path, row and row[0], FORMAT_VERSION, None)

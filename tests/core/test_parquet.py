@@ -277,7 +277,7 @@ def test_a_newer_format_is_refused(client: Any, other: Any, tmp_path: Path) -> N
     fill(client)
     export_collections(client, tmp_path)
     rewrite(tmp_path, FILES[0], "SELECT * REPLACE (2 AS format_version) FROM FILE")
-    with pytest.raises(FormatVersionError, match="Update"):
+    with pytest.raises(FormatVersionError, match="Upgrade"):
         import_collections(other, tmp_path)
 
 
