@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,9 +206,13 @@ def work(
     calm: bool = True,
     log: str | None = None,
     plant: str | None = None,
+    seconds: float = 0.0,
 ) -> None:
-    """Open, do everything, close; says what is begun, what is done, and how many changes were made by then."""
+    """Open, do everything, close; says what is begun, what is done, and how many changes were made by then. After some
+    ``seconds`` it ends as by SIGKILL.
+    """
     prepare(plant)
+    signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles SIGALRM
     shim.begin(Path(directory), Fault(**fault), Path(log) if log else None)
     worker = Worker(Path(directory), calm=calm)
     for number, operation in enumerate(operations(seed, length)):
