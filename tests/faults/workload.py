@@ -170,14 +170,14 @@ class Worker:
     """A client that is closed and opened again as operations ask for it."""
 
     def __init__(self, directory: Path, *, calm: bool) -> None:
-        self._directory, self._calm = directory, calm
+        self.directory, self._calm = directory, calm
         self.client = chroma_plugin.PersistentClient(directory)
 
     def perform(self, operation: Operation) -> None:
         """``calm``: work in the background ends before the next operation, so that a run can be repeated."""
         if operation.kind == "reopen":
             self.client.close()
-            self.client = chroma_plugin.PersistentClient(self._directory)
+            self.client = chroma_plugin.PersistentClient(self.directory)
         elif operation.kind in ("compact", "persist"):
             getattr(self.client, operation.kind)()
         elif operation.kind == "create_collection":
