@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from chroma_plugin_duckdb import backup as backups
 from chroma_plugin_duckdb import file
-from chroma_plugin_duckdb.backend import DuckDBBackend
+from chroma_plugin_duckdb.backend import DuckDBBackend, vector_directory
 from support.vectors import clustered
 
 import chroma_plugin as chromadb
@@ -189,7 +189,7 @@ def test_compaction_may_come_in_between(client: chromadb.Client, tmp_path: Path)
     things = made(client, count=500)
     settled(client, things)
     before = contents(things)
-    directory = engine(client)._vector_directory(client._session.find_by_id(things.id, *place(client)).info)  # type: ignore[union-attr]
+    directory = vector_directory(engine(client)._directory, things.id)
     compaction = threading.Thread(target=engine(client)._stores[things.id]._upkeep.compact_now)
 
     def work() -> None:
@@ -202,10 +202,6 @@ def test_compaction_may_come_in_between(client: chromadb.Client, tmp_path: Path)
     compaction.join()
     assert everything(tmp_path / "backup")["things"] == before
     assert things.count() == 250
-
-
-def place(client: chromadb.Client) -> tuple[str, str]:
-    return client.tenant, client.database
 
 
 def test_closing_waits_for_it(tmp_path: Path) -> None:

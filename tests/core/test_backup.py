@@ -149,7 +149,7 @@ async def test_the_async_twin(tmp_path: Path) -> None:
 def test_progress_is_told(backup: Path, tmp_path: Path) -> None:
     """In bytes, up to all of them."""
     told: list[tuple[str, int, int]] = []
-    with chromadb.PersistentClient(backup, read_only=True) as client:
+    with chromadb.PersistentClient(tmp_path / "store") as client:
         client.backup(tmp_path / "again", on_progress=lambda *news: told.append(news))
     chromadb.restore(backup, tmp_path / "restored", on_progress=lambda *news: told.append(news))
     assert {what for what, _, _ in told} == {"bytes"}
