@@ -337,7 +337,7 @@ def _create(path: Path) -> None:
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
     remove(unfinished)
     try:
-        with connect(unfinished, read_only=False) as connection:
+        with _translated(path), connect(unfinished, read_only=False) as connection:
             schema.create(connection)
             connection.execute("CHECKPOINT")
         schema.take_a_free_place(unfinished, path)
