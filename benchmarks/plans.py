@@ -41,18 +41,10 @@ def store_of(vectors: np.ndarray) -> LocalStore:
 
 def possible(nearest: Nearest) -> Iterator[Plan]:
     """The plans that the planner weighs, and a graph for any share."""
-    yield from nearest.task.costs()
-    if nearest.view.graphs and Plan.GRAPH not in nearest.task.costs():
+    weighed = nearest.task(1).costs()
+    yield from weighed
+    if nearest.view.graphs and Plan.GRAPH not in weighed:
         yield Plan.GRAPH
-
-
-def carry_out(nearest: Nearest, plan: Plan, queries: np.ndarray) -> None:
-    if plan is Plan.GRAPH:
-        nearest._by_graphs(queries)
-    elif plan is Plan.SCAN:
-        nearest._by_sketches(queries)
-    else:
-        nearest._measure_all(queries, np.flatnonzero(nearest.among) if plan is Plan.GATHER else None)
 
 
 def measured(nearest: Nearest, queries: np.ndarray, rounds: int) -> dict[Plan, float]:
@@ -62,7 +54,7 @@ def measured(nearest: Nearest, queries: np.ndarray, rounds: int) -> dict[Plan, f
         for plan, spent in times.items():
             if turn < 20 or sum(spent) < 1:
                 start = time.perf_counter()
-                carry_out(nearest, plan, queries[turn % len(queries)][None])
+                nearest.by(plan, queries[turn % len(queries)][None])
                 spent.append(time.perf_counter() - start)
     return {plan: statistics.median(spent) * 1_000 for plan, spent in times.items()}
 
@@ -81,10 +73,11 @@ def main() -> None:
     for share in SHARES:
         among = store.view.alive if share == 1 else random < share
         nearest = Nearest(store.view, store.settings, K, among, int(among.sum()))
-        expected, took = nearest.task.costs(), measured(nearest, queries, options.rounds)
+        task = nearest.task(1)
+        expected, took = task.costs(), measured(nearest, queries, options.rounds)
         cells = []
         for plan in Plan:
-            mark = "*" if plan is nearest.task.plan() else " "
+            mark = "*" if plan is task.plan() else " "
             cost = f"{expected[plan] / 1e6:.3f}" if plan in expected else "-"
             cells.append(f"{took[plan]:>11.3f}{mark} {cost:>9}" if plan in took else f"{'-':>12} {'-':>9}")
         print(f"{share:>7.1%} " + " ".join(cells))

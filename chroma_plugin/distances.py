@@ -20,8 +20,8 @@ Vector = npt.NDArray[np.float32]
 
 
 def one(query: Vector, embeddings: Matrix, metric: Metric) -> Vector:
-    """Distances of shape (n,), float32, from one query of shape (dimension,) to n embeddings; or from a query for each,
-    of shape (n, dimension).
+    """Distances of shape (n,), float32, from one query of shape (dimension,) to n embeddings; or of shape (q, n), from
+    queries of shape (q, 1, dimension) to embeddings of shape (q, n, dimension).
     """
     found = _measured(query, embeddings, metric)
     if np.isfinite(found).all():
@@ -56,27 +56,27 @@ def squares(embeddings: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _inner(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The inner product of each row of the left with the right, or with its row."""
-    products: npt.NDArray[Any]
+    """The inner product of each row of the left with the right, or with its row; shapes are broadcast."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if hasattr(np, "vecdot"):  # numpy >= 2.0; it takes a third of the time
-            products = np.vecdot(left, right)
-        else:
-            products = np.einsum("nd,d->n" if right.ndim == 1 else "nd,nd->n", left, right)
+        # Of numpy >= 2.0; it takes a third of the time.
+        products: npt.NDArray[Any] = np.vecdot(left, right) if _HAS_VECDOT else np.einsum("...d,...d->...", left, right)
     return products
 
 
+_HAS_VECDOT: Final = hasattr(np, "vecdot")
 _FEW: Final = 16
 """Queries up to which no thread of BLAS is asked. So few are bound by memory, and threads gain nothing; under several
 threads of Python, or beside other work, they wait for each other (2,000 rows, 6 threads on two cores: 0.08 ms a query
 against 3).
 """
+_LITTLE: Final = 25_000_000
+"""Multiplications up to which threads of BLAS are not worth that risk: 2 ms."""
 
 
 def products(queries: Matrix, embeddings: Matrix) -> Matrix:
     """The inner products, of shape (q, n)."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if len(queries) <= _FEW and hasattr(np, "vecdot"):  # numpy >= 2.0
+        if _HAS_VECDOT and (len(queries) <= _FEW or len(queries) * embeddings.size <= _LITTLE):
             few: Matrix = np.vecdot(embeddings[None], queries[:, None])
             return few
         return queries @ embeddings.T

@@ -89,6 +89,17 @@ class Records:
             uris=None if self.uris is None else [self.uris[row] for row in rows],
         )
 
+    def part(self, first: int, last: int) -> Records:
+        """The records from position ``first`` up to ``last``."""
+        part = slice(first, last)
+        return Records(
+            ids=self.ids[part],
+            embeddings=None if self.embeddings is None else self.embeddings[part],
+            documents=None if self.documents is None else self.documents[part],
+            metadatas=None if self.metadatas is None else self.metadatas[part],
+            uris=None if self.uris is None else self.uris[part],
+        )
+
     def only(self, fields: frozenset[Field]) -> Records:
         """The same records with no other columns than these."""
         return Records(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chroma_plugin.toolkit.vectors import RowNumbers
 
 Scores = npt.NDArray[np.float32]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 NEVER: Final = np.float32(-1.5e38)
 """The score of a row that does not qualify. Finite, so that it is made by arithmetic, ten times as quick as by
@@ -18,49 +19,47 @@ _COLUMN: Final = 64
 """Scores are first compared in columns of so many."""
 
 
-def largest(scores: Scores, count: int) -> list[RowNumbers]:
-    """For each query, of scores of shape (q, n), the rows of the ``count`` largest that are not NEVER, and a few more.
-    n is a multiple of 64.
+def largest(scores: Scores, count: int) -> RowNumbers:
+    """For each query, of scores of shape (q, n), where the ``count`` largest are, in no order: shape (q, count).
 
-    The greatest of each column is found first, at the speed of memory. At least ``count`` scores are no less than the
-    ``count``-th greatest of these, few more are, and all of them stand in the columns whose greatest is no less.
+    Of many scores the greatest of each column is found first, at the speed of memory: in the ``count`` columns whose
+    greatest are the greatest stand the ``count`` largest scores.
     """
     queries, length = scores.shape
     columns = length // _COLUMN
-    if columns < 4 * count:
-        return [_largest_of_few(each, count) for each in scores]
+    if length % _COLUMN or columns < 2 * count:
+        return _largest_of_few(scores, count)
     cubes = scores.reshape(queries, _COLUMN, columns)
-    greatest = np.maximum.reduce(cubes, axis=1)
-    bounds = np.partition(greatest, columns - count, axis=1)[:, columns - count]
-    return [_in_columns(*each) for each in zip(cubes, greatest, np.maximum(bounds, NEVER / 2), strict=True)]
-
-
-def _in_columns(cube: Scores, greatest: Scores, bound: np.float32) -> RowNumbers:
-    columns = np.flatnonzero(greatest >= bound)
-    high, wide = np.nonzero(cube[:, columns] >= bound)
-    rows: RowNumbers = high * cube.shape[1] + columns[wide]
-    return rows
+    wide = _largest_of_few(np.maximum.reduce(cubes, axis=1), count)
+    within = cubes[np.arange(queries)[:, None, None], np.arange(_COLUMN)[:, None], wide[:, None]]
+    high, which = np.divmod(_largest_of_few(within.reshape(queries, -1), count), count)
+    found: RowNumbers = high * columns + picked(wide, which)
+    return found
 
 
 def _largest_of_few(scores: Scores, count: int) -> RowNumbers:
-    if len(scores) <= count:
-        return above(scores, NEVER)
-    return above(scores, np.partition(scores, len(scores) - count)[len(scores) - count])
+    length = scores.shape[1]
+    if length <= count:
+        return np.tile(np.arange(length), (len(scores), 1))
+    # As one integer with its place behind it no score equals another: partitions are slow where many do.
+    keys = scores.view(np.int32).astype(np.int64)
+    keys ^= (keys >> 63) & 0x7FFF_FFFF  # the bits of negative floats, in the order of their values
+    keys <<= 32
+    keys |= np.arange(length)
+    places: RowNumbers = np.partition(keys, length - count, axis=1)[:, length - count :] & 0xFFFF_FFFF
+    return places
+
+
+def picked(values: npt.NDArray[_Scalar], places: RowNumbers) -> npt.NDArray[_Scalar]:
+    """From each row of the values those in the places of the same row."""
+    return values[np.arange(len(places))[:, None], places]
 
 
 def above(scores: Scores, bound: np.float32) -> RowNumbers:
-    """The rows whose scores are no less than the bound, and not NEVER."""
+    """The places of scores, of one query, that are no less than the bound, and not NEVER."""
     return np.flatnonzero(scores >= max(bound, NEVER / 2))
 
 
-def smallest(scores: Scores, count: int, slack: float) -> RowNumbers:
-    """The rows of the ``count`` smallest scores, and of those that are larger by no more than ``slack``."""
-    if len(scores) <= count:
-        return np.arange(len(scores))
-    bound = np.partition(scores, count - 1)[count - 1]
-    return np.flatnonzero(scores <= bound + slack)
-
-
 def rounded(length: int) -> int:
-    """The length that scores of so many rows must have."""
+    """The length that scores of so many rows should have."""
     return -(-length // _COLUMN) * _COLUMN

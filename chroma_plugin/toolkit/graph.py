@@ -110,15 +110,15 @@ class Graph:
         self, queries: Matrix, k: int, settings: GraphSettings
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
         """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone, and what their scores
-        seem to be (see `scanning.Scored`); None when the graph reaches fewer than k.
+        seem to be (see `scores`); None when the graph reaches fewer than k. In the caller's thread alone, which need
+        not be the only one.
         """
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
-        threads = 1 if len(queries) == 1 else settings.num_threads or -1
         points = self.projection.apply(queries)
         points[:, -1] = 0
         try:
-            labels, away = self.index.knn_query(points, k=min(k, len(self)), num_threads=threads)
+            labels, away = self.index.knn_query(points, k=min(k, len(self)), num_threads=1)
         except RuntimeError:
             # Among many equal vectors parts of a graph may be cut off from each other.
             return None

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -18,14 +19,15 @@ from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.journal import Journal, Patch
 from chroma_plugin.toolkit.masks import mask
-from chroma_plugin.toolkit.searching import Nearest
+from chroma_plugin.toolkit.scores import Vector
+from chroma_plugin.toolkit.searching import Found, Nearest
 from chroma_plugin.toolkit.steps import SILENT, Steps
 from chroma_plugin.toolkit.table import Rows, Table, View, as_json
 from chroma_plugin.toolkit.texts import Kind
 from chroma_plugin.toolkit.textsearch import BestTexts
 from chroma_plugin.toolkit.upkeep import Upkeep
 from chroma_plugin.toolkit.vectors import RowNumbers
-from chroma_plugin.types import CollectionInfo, Hits, Ranked, Records, Scan, Search, TextSearch
+from chroma_plugin.types import CollectionInfo, Field, Hits, Ranked, Records, Scan, Search, TextSearch
 
 _BATCH = 10_000
 """Records in one batch of a scan."""
@@ -215,7 +217,9 @@ class LocalStore(CollectionStore):
         steps.done("filter")
         nearest = Nearest(view, self._settings, request.k, among, qualifying, exact=request.exact, steps=steps)
         found = nearest.find(np.ascontiguousarray(request.embeddings))
-        hits = [self._hits(view, near, distances, request) for near, distances in found]
+        if request.max_distance is not None:
+            found = [_within(near, distances, request.max_distance) for near, distances in found]
+        hits = _hits(view, found, request.fields)
         steps.done("read records")
         return hits
 
@@ -232,13 +236,6 @@ class LocalStore(CollectionStore):
             chosen[rows] = True
             among = among & chosen
         return among
-
-    @staticmethod
-    def _hits(view: View, rows: RowNumbers, distances: Any, request: Search) -> Hits:
-        if request.max_distance is not None:
-            near = distances <= request.max_distance
-            rows, distances = rows[near], distances[near]
-        return Hits(view.records(rows, request.fields), distances)
 
     # -- upkeep ------------------------------------------------------------------------------------------------------
 
@@ -306,6 +303,21 @@ def graph_settings(info: CollectionInfo) -> GraphSettings:
     hnsw = info.configuration.get("hnsw", {})
     names = ("max_neighbors", "ef_construction", "ef_search", "num_threads")
     return GraphSettings(info.metric, **{name: hnsw[name] for name in names if hnsw.get(name) is not None})
+
+
+def _within(rows: RowNumbers, distances: Vector, most: float) -> Found:
+    near = distances <= most
+    return rows[near], distances[near]
+
+
+def _hits(view: View, found: Sequence[Found], fields: frozenset[Field]) -> list[Hits]:
+    """The records of all answers are read together: what a read costs by itself is paid once."""
+    if len(found) == 1:
+        [(rows, distances)] = found
+        return [Hits(view.records(rows, fields), distances)]
+    records = view.records(np.concatenate([rows for rows, _ in found]), fields)
+    places = pairwise(accumulate((len(rows) for rows, _ in found), initial=0))
+    return [Hits(records.part(*place), distances) for place, (_, distances) in zip(places, found, strict=True)]
 
 
 def _column(values: Sequence[str | None] | None, count: int) -> Sequence[str | None]:

@@ -31,6 +31,11 @@ _SCAN_BYTE: Final = 0.018
 _SCAN_BYTE_BEYOND: Final = 0.06
 """The same when they come from memory."""
 _CACHE: Final = 24 << 20
+TOGETHER: Final = 16
+"""Queries from which a byte is read once for many: then it costs what computing with it does."""
+_GATHER_BYTE_TOGETHER: Final = 0.02
+_SWEEP_BYTE_TOGETHER: Final = 0.01
+_SCAN_BYTE_TOGETHER: Final = 0.009
 _SELECT_ROW: Final = 1.2
 """A row's share in choosing the candidates, and in leaving out what does not qualify."""
 _GRAPH_HOP: Final = 2_000.0
@@ -85,6 +90,8 @@ class Task:
     ef: int
     """How many candidates a graph keeps."""
     exact: bool
+    queries: int
+    """How many are asked in one call."""
 
     def costs(self) -> dict[Plan, float]:
         """Nanoseconds for one query, of each plan that is possible; cheapest plan first."""
@@ -97,7 +104,7 @@ class Task:
 
     def plan(self) -> Plan:
         """The cheapest; chosen once for searches that are alike."""
-        asked = (self.qualifying, self.k, self.ef, self.exact)
+        asked = (self.qualifying, self.k, self.ef, self.exact, self._together)
         plan: Plan | None = self.view.plans.get(asked)
         if plan is None:
             plan = next(iter(self.costs()))
@@ -118,16 +125,23 @@ class Task:
             "expected_to_measure": expected,
         }
 
+    @property
+    def _together(self) -> bool:
+        return self.queries >= TOGETHER
+
     def _gather(self, rows: int) -> float:
-        return _CALL + rows * self.view.table.dimension * 4 * _GATHER_BYTE
+        byte = _GATHER_BYTE_TOGETHER if self._together else _GATHER_BYTE
+        return _CALL + rows * self.view.table.dimension * 4 * byte
 
     def _sweep(self, rows: int) -> float:
-        return _CALL + rows * (self.view.table.dimension * 4 * _SWEEP_BYTE + _SELECT_ROW)
+        byte = _SWEEP_BYTE_TOGETHER if self._together else _SWEEP_BYTE
+        return _CALL + rows * (self.view.table.dimension * 4 * byte + _SELECT_ROW)
 
     def _scan(self) -> float:
         size = sum(sketch.nbytes for sketch in self.view.sketches)
         loose = self.view.length - self.view.sketched
-        swept = size * (_SCAN_BYTE if size <= _CACHE else _SCAN_BYTE_BEYOND) + self._sweep(loose)
+        byte = _SCAN_BYTE if size <= _CACHE else _SCAN_BYTE_BEYOND
+        swept = size * (_SCAN_BYTE_TOGETHER if self._together else byte) + self._sweep(loose)
         return _CALL + swept + self.view.length * _SELECT_ROW + self._gather(seeming(self.k))
 
     def _graph(self) -> float:

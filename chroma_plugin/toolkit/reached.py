@@ -1,73 +1,58 @@
-"""What graphs answered, together with the rows that no graph covers."""
+"""The rows that graphs reach, scored as the graphs see them, and the rows that no graph covers, by their vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from chroma_plugin.toolkit.candidates import NEVER
 from chroma_plugin.toolkit.columns import Mask
-from chroma_plugin.toolkit.graph import Graph
-from chroma_plugin.toolkit.scores import Vector
-from chroma_plugin.toolkit.vectors import RowNumbers
+from chroma_plugin.toolkit.graph import GraphSettings
+from chroma_plugin.toolkit.scores import LONGEST, Seen, computed
+from chroma_plugin.toolkit.table import View
 from chroma_plugin.types import Matrix
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reached:
-    """For each query the qualifying rows that were reached, in the order of what their scores seem to be."""
+@dataclass(frozen=True, slots=True)
+class Reacher:
+    view: View
+    settings: GraphSettings
+    among: Mask
+    """The rows that qualify, shape (view.length,)."""
+    wanted: int
+    """How many a graph is asked for."""
 
-    rows: npt.NDArray[np.intp]
-    """Shape (q, n)."""
-    values: Matrix
-    """Shape (q, n), highest first; NEVER, at the end, of what does not qualify."""
-    loose: Sequence[RowNumbers]
-    """For each query the nearest of the rows that no graph covers: these are certain."""
-    longest: float
-    """The length of the longest vector in the graphs."""
+    def see(self, queries: Matrix) -> Seen | None:
+        """None when a graph gives too few."""
+        view = self.view
+        answers = [graph.search(queries, self.wanted, self.settings) for graph in view.graphs]
+        found = [answer for answer in answers if answer is not None]
+        if len(found) < len(answers):
+            return None
+        rows = np.concatenate([rows for rows, _ in found], axis=1)
+        values = np.concatenate([values for _, values in found], axis=1)
+        # A graph may know later versions of what counts as covered by none: those are among the loose.
+        fit = (rows >= 0) & (rows < view.covered) & self.among[rows]
+        values = np.where(fit, values, NEVER)
+        longest = max(graph.square for graph in view.graphs) ** 0.5
+        if not longest <= LONGEST:
+            return None
+        return self._with_loose(queries, Seen(values, values.shape[1], longest, rows))
 
-    @classmethod
-    def of(
-        cls,
-        answers: Sequence[tuple[npt.NDArray[np.intp], Matrix]],
-        among: Mask,
-        loose: Sequence[RowNumbers],
-        graphs: Sequence[Graph],
-    ) -> Reached:
-        longest = max(graph.square for graph in graphs) ** 0.5
-        [(rows, values), *others] = answers
-        if others:
-            rows = np.concatenate([rows for rows, _ in answers], axis=1)
-            values = np.concatenate([values for _, values in answers], axis=1)
-        fit = (rows >= 0) & among[rows]
-        if others or not fit.all():
-            values = np.where(fit, values, NEVER)
-            order = np.argsort(-values, axis=1, kind="stable")
-            rows, values = np.take_along_axis(rows, order, 1), np.take_along_axis(values, order, 1)
-        return cls(rows, values, loose, longest)
-
-    def fewest(self) -> int:
-        """How many the graphs found for each query, at least."""
-        return int(np.count_nonzero(self.values > NEVER / 2, axis=1).min())
-
-    def nearest(self, number: int, count: int) -> RowNumbers:
-        """The rows that seem nearest, so many of the graphs', and all loose ones."""
-        return self._with_loose(number, self.values[number, :count] > NEVER / 2)
-
-    def above(self, number: int, bound: np.float32) -> RowNumbers:
-        return self._with_loose(number, self.values[number] >= bound)
-
-    def certainly(self, number: int, bound: np.float32) -> RowNumbers:
-        raise AssertionError("A graph is not asked where nothing may be missed.")
-
-    def scores(self, number: int, rows: RowNumbers) -> Vector:
-        found = self.values[number, : len(rows)].copy()
-        found[len(rows) - len(self.loose[number]) :] = np.nan
-        return found
-
-    def _with_loose(self, number: int, wanted: Mask) -> RowNumbers:
-        rows, loose = self.rows[number, : len(wanted)][wanted], self.loose[number]
-        return np.concatenate([rows, loose]) if len(loose) else rows
+    def _with_loose(self, queries: Matrix, reached: Seen) -> Seen:
+        first, last = self.view.covered, self.view.length
+        if first == last:
+            return reached
+        assert reached.rows is not None
+        table = self.view.table
+        squares = table.squares(first, last)
+        values = computed(queries, table.vectors.block(first, last), squares, self.settings.metric)
+        values[:, ~self.among[first:]] = NEVER
+        rows = np.broadcast_to(np.arange(first, last), values.shape)
+        return Seen(
+            np.concatenate([reached.values, values], axis=1),
+            reached.rough,
+            max(reached.longest, float(np.sqrt(squares.max()))),
+            np.concatenate([reached.rows, rows], axis=1),
+        )

@@ -5,43 +5,89 @@ For cosine it is q.u, with u the direction of the row's vector x; for ip q.x; fo
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin import distances
+from chroma_plugin.toolkit.candidates import NEVER, Scores, above, picked
 from chroma_plugin.toolkit.vectors import RowNumbers
-from chroma_plugin.types import Metric
+from chroma_plugin.types import Matrix, Metric
 
 Vector = npt.NDArray[np.float32]
 
+LONGEST: Final = 1e18
+"""The scores of longer vectors may be beyond NEVER, or beyond float32."""
 _ROUNDING: Final = 4e-6
 """The error of a float32 inner product, relative to the two lengths."""
 
 
-class Seen(Protocol):
-    """What is roughly known of the rows, for some queries."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What is known of the rows, for some queries, before any is measured."""
 
-    @property
-    def longest(self) -> float:
-        """No vector is longer."""
+    values: Scores
+    """What their scores seem to be, shape (q, n); NEVER for what does not qualify."""
+    rough: int
+    """The scores in the first so many columns are rough, those in the others right up to rounding."""
+    longest: float
+    """No vector is longer."""
+    rows: npt.NDArray[np.intp] | None = None
+    """The row in each column, of shape (q, n) or (n,); None: column i is row i."""
+    bounds: Callable[[int], Vector | np.float32] = lambda number: np.float32(0)
+    """How much higher the scores for a query may be than they seem, shape (n,). Only what may be asked to be exact has
+    to know.
+    """
 
-    def scores(self, number: int, rows: RowNumbers) -> Vector:
-        """What the scores of those rows seem to be for that query; nan where they are not rough but right."""
+    def rows_in(self, columns: RowNumbers) -> RowNumbers:
+        """The rows in those columns, of shape (q, m)."""
+        if self.rows is None:
+            return columns
+        return self.rows[columns] if self.rows.ndim == 1 else picked(self.rows, columns)
 
     def above(self, number: int, bound: np.float32) -> RowNumbers:
-        """The qualifying rows whose scores seem to be no less than the bound."""
+        """The rows whose scores for that query seem to be no less than the bound."""
+        return self._rows_of_one(number, above(self.values[number], bound))
 
     def certainly(self, number: int, bound: np.float32) -> RowNumbers:
-        """The qualifying rows whose scores may be no less than the bound."""
+        """The rows whose scores for that query may be no less than the bound."""
+        return self._rows_of_one(number, above(self.values[number] + self.bounds(number), bound))
+
+    def _rows_of_one(self, number: int, columns: RowNumbers) -> RowNumbers:
+        if self.rows is None:
+            return columns
+        return (self.rows if self.rows.ndim == 1 else self.rows[number])[columns]
 
 
-def score_of(metric: Metric, query: Vector, distances: Vector, longest: float) -> tuple[Vector, np.float32]:
-    """The scores that belong to distances, and what rounding may have done to scores like them."""
-    square = np.float32(query @ query)
-    length = np.sqrt(square)
+def computed(queries: Matrix, embeddings: Matrix, squares: Vector, metric: Metric) -> Scores:
+    """The scores of embeddings, right up to rounding, of shape (q, n)."""
+    products = distances.products(queries, embeddings)
+    if metric is Metric.L2:
+        products *= 2
+        products -= squares
+    elif metric is Metric.COSINE:
+        lengths = np.sqrt(squares)
+        np.divide(products, lengths, out=products, where=lengths > 0)
+    return products
+
+
+def ceiling(among: npt.NDArray[np.bool_]) -> Vector:
+    """-NEVER where a row qualifies, NEVER where it does not: scores that are no higher tell both."""
+    highest = among.astype(np.float32)
+    highest -= np.float32(0.5)
+    highest *= np.float32(-2) * NEVER
+    return highest
+
+
+def scores_of(metric: Metric, queries: Matrix, measured: Matrix, longest: float) -> tuple[Scores, Vector]:
+    """The scores that belong to distances of shape (q, n), and for each query what rounding may have done to them."""
+    squares = distances.squares(queries)[:, None]
+    lengths = np.sqrt(squares)
     if metric is Metric.COSINE:
-        return (1 - distances) * length, np.float32(_ROUNDING * length)
+        return (1 - measured) * lengths, np.float32(_ROUNDING) * lengths[:, 0]
     if metric is Metric.IP:
-        return 1 - distances, np.float32(_ROUNDING * length * longest)
-    return square - distances, np.float32(4 * _ROUNDING * (length + longest) ** 2)
+        return 1 - measured, np.float32(_ROUNDING * longest) * lengths[:, 0]
+    return squares - measured, np.float32(4 * _ROUNDING) * (lengths[:, 0] + np.float32(longest)) ** 2

@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from chroma_plugin import distances
-from chroma_plugin.toolkit.candidates import largest, smallest
+from chroma_plugin.toolkit.candidates import NEVER, Scores, largest, picked
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
-from chroma_plugin.toolkit.planner import Plan, Task, seeming
-from chroma_plugin.toolkit.reached import Reached
+from chroma_plugin.toolkit.planner import TOGETHER, Plan, Task, seeming
+from chroma_plugin.toolkit.reached import Reacher
 from chroma_plugin.toolkit.scanning import Scanner
-from chroma_plugin.toolkit.scores import Seen, score_of
+from chroma_plugin.toolkit.scores import LONGEST, Seen, Vector, ceiling, computed, scores_of
 from chroma_plugin.toolkit.steps import SILENT, Steps
 from chroma_plugin.toolkit.table import View
 from chroma_plugin.toolkit.vectors import RowNumbers
-from chroma_plugin.types import Matrix, Metric
+from chroma_plugin.types import Matrix
 
-Vector = npt.NDArray[np.float32]
 Found = tuple[RowNumbers, Vector]
 """Rows, nearest first, and their distances."""
 
-_BLOCK: Final = 16 << 20
-"""How many float32 scores a sweep holds at a time: 64 MB."""
-_SCANNED_AT_ONCE: Final = 16
-"""Queries whose codes are multiplied together: each row of codes is then read once for all of them."""
+_BLOCK: Final = 4 << 20
+"""How many float32 numbers are made at a time for a block of queries: 16 MB."""
+_TOGETHER: Final = 64
+"""Queries in a block at most."""
 _MANY: Final = 64
 """Queries from which threads are worth starting."""
 _SURE: Final = 3.0
 """How many standard deviations of the error of scores a row may be behind and is measured all the same: at 3, one of
 a thousand neighbours is missed at the most; among docstrings none of 10,000 was."""
 _SHARE: Final = 0.2
-"""When more of all rows have to be measured, a sweep does it."""
+"""When more of all rows have to be measured, they are measured in place, with all others."""
+_ROWS_AT_ONCE: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,194 +54,166 @@ class Nearest:
     exact: bool = False
     steps: Steps = SILENT
 
-    @property
-    def task(self) -> Task:
-        return Task(self.view, self.qualifying, self.k, self.settings.ef_search, self.exact)
+    def task(self, queries: int) -> Task:
+        return Task(self.view, self.qualifying, self.k, self.settings.ef_search, self.exact, queries)
 
     def find(self, queries: Matrix) -> list[Found]:
         """One answer per query: min(k, qualifying) rows each."""
         if not self.qualifying:
             return [_NOTHING for _ in queries]
-        plan = self.task.plan()
+        task = self.task(len(queries))
         if self.steps is not SILENT:
-            self.steps.note(**self.task.told())
+            self.steps.note(**task.told())
+        if distances.squares(queries).max() > LONGEST**2:
+            return self._all_measured_for_each(queries)
+        return self.by(task.plan(), queries)
+
+    def by(self, plan: Plan, queries: Matrix) -> list[Found]:
+        """The answers, found in that way."""
         if plan is Plan.GRAPH:
             return self._by_graphs(queries)
         if plan is Plan.SCAN:
             return self._by_sketches(queries)
-        return self._measure_all(queries, np.flatnonzero(self.among) if plan is Plan.GATHER else None)
+        return self._by_vectors(queries, np.flatnonzero(self.among) if plan is Plan.GATHER else None)
 
-    def _threads(self) -> int:
-        return self.settings.num_threads or os.cpu_count() or 1
+    # -- the plans: what is seen of the rows -------------------------------------------------------------------------
 
-    # -- every vector ------------------------------------------------------------------------------------------------
-
-    def _measure_all(self, queries: Matrix, rows: RowNumbers | None) -> list[Found]:
-        """Measure the given rows, or, when None, all rows in place."""
-        candidates = self._block(0) if rows is None else self._gathered(rows)
-        excluded = ~self.among if rows is None and self.qualifying < self.view.length else None
-        self.steps.note(measured=self.view.length if rows is None else len(rows))
-        found = [
-            self._ranked(query, near if rows is None else rows[near])
-            for query, near in zip(queries, candidates.near(queries, self.k, excluded), strict=True)
-        ]
-        self.steps.done("measure")
-        return found
-
-    def _block(self, first: int) -> _Candidates:
-        """All rows from that one on, in place."""
+    def _by_vectors(self, queries: Matrix, rows: RowNumbers | None) -> list[Found]:
+        """Look at the vectors in the given rows, or, when None, at all in place."""
         table, length = self.view.table, self.view.length
-        return _Candidates(table.vectors.block(first, length), table.squares(first, length), self.settings.metric)
+        embeddings = table.vectors.block(0, length) if rows is None else table.vectors.take(rows)
+        squares = table.squares(0, length) if rows is None else distances.squares(embeddings)
+        highest = ceiling(self.among) if rows is None and self.qualifying < length else None
+        longest = float(np.sqrt(squares.max()))
+        self.steps.note(measured=len(embeddings))
+        if not longest <= LONGEST:
+            return self._all_measured_for_each(queries)
 
-    def _gathered(self, rows: RowNumbers) -> _Candidates:
-        embeddings = self.view.table.vectors.take(rows)
-        return _Candidates(embeddings, distances.squares(embeddings), self.settings.metric)
+        def answer(block: Matrix) -> list[Found]:
+            values = computed(block, embeddings, squares, self.settings.metric)
+            if highest is not None:
+                np.minimum(values, highest, out=values)
+            self.steps.done("measure")
+            return self._measured_where_near(block, Seen(values, 0, longest, rows))
 
-    def _ranked(self, query: Vector, rows: RowNumbers) -> Found:
-        """The k nearest of those rows that qualify."""
-        rows = rows[self.among[rows]]
-        return self._best(rows, self._measured(query, rows))
-
-    def _measured(self, query: Vector, rows: RowNumbers) -> Vector:
-        return distances.one(query, self.view.table.vectors.take(rows), self.settings.metric)
-
-    def _best(self, rows: RowNumbers, measured: Vector) -> Found:
-        """The k nearest, ties in the order of insertion."""
-        order = np.lexsort((self.view.table.places[: self.view.length][rows], measured))[: self.k]
-        return rows[order], measured[order]
-
-    # -- sketches ----------------------------------------------------------------------------------------------------
+        return self._in_blocks(queries, answer, len(embeddings), _TOGETHER)
 
     def _by_sketches(self, queries: Matrix) -> list[Found]:
         scanner = Scanner(self.view, self.settings.metric, None if self.qualifying == self.view.length else self.among)
-        step = max(1, min(_SCANNED_AT_ONCE, _BLOCK // self.view.length))
-        blocks = [queries[start : start + step] for start in range(0, len(queries), step)]
-        if len(queries) < _MANY or self._threads() == 1:
-            return [found for block in blocks for found in self._scanned(scanner, block)]
-        with ThreadPoolExecutor(self._threads()) as pool:
-            return [found for block in pool.map(lambda block: self._scanned(scanner, block), blocks) for found in block]
 
-    def _scanned(self, scanner: Scanner, queries: Matrix) -> list[Found]:
-        scored = scanner.score(queries)
-        self.steps.done("scan")
-        near = largest(scored.values, seeming(self.k))
-        self.steps.done("choose")
-        return self._completed(queries, near, scored)
+        def answer(block: Matrix) -> list[Found]:
+            seen = scanner.see(block)
+            self.steps.done("scan")
+            return self._measured_where_near(block, seen)
+
+        return self._in_blocks(queries, answer, self.view.length, TOGETHER)
+
+    def _by_graphs(self, queries: Matrix) -> list[Found]:
+        view, wanted = self.view, self.task(len(queries)).wanted()
+        reacher = Reacher(view, self.settings, self.among, wanted)
+        enough = min(self.k, int(np.count_nonzero(self.among[: view.covered])))
+
+        def answer(block: Matrix) -> list[Found]:
+            seen = reacher.see(block)
+            self.steps.done("graph")
+            if seen is None or not _all_reach(seen, enough):
+                self.steps.note(fallback="the graphs gave too few that qualify")
+                return self._by_sketches(block) if view.sketches else self._by_vectors(block, None)
+            return self._measured_where_near(block, seen)
+
+        return self._in_blocks(queries, answer, wanted + view.length - view.covered, _TOGETHER)
+
+    def _in_blocks(
+        self, queries: Matrix, answer: Callable[[Matrix], list[Found]], numbers: int, together: int
+    ) -> list[Found]:
+        """The answers for all queries, from those for few at a time, each of which takes so many numbers."""
+        numbers = max(numbers, seeming(self.k) * self.view.table.dimension)
+        step = max(1, min(together, _BLOCK // numbers))
+        if len(queries) <= step:
+            return answer(queries)
+        blocks = [queries[start : start + step] for start in range(0, len(queries), step)]
+        threads = self.settings.num_threads or os.cpu_count() or 1
+        if len(queries) < _MANY or threads == 1:
+            return [found for block in blocks for found in answer(block)]
+        with ThreadPoolExecutor(threads) as pool:
+            return [found for answers in pool.map(answer, blocks) for found in answers]
 
     # -- from what seems near to what is -----------------------------------------------------------------------------
 
-    def _completed(self, queries: Matrix, near: Sequence[RowNumbers], seen: Seen) -> list[Found]:
+    def _measured_where_near(self, queries: Matrix, seen: Seen) -> list[Found]:
         """Measure the rows that seem nearest, and then those that may be nearer than the k-th of them."""
-        counts = [len(rows) for rows in near]
-        asked = queries if len(queries) == 1 else np.repeat(queries, counts, axis=0)
-        measured = np.split(self._measured(asked, np.concatenate(near)), np.cumsum(counts)[:-1])
+        columns = largest(seen.values, seeming(self.k))
+        rows, scores = seen.rows_in(columns), picked(seen.values, columns)
+        self.steps.done("choose")
+        measured = self._measured(queries[:, None], rows)
         self.steps.done("measure")
-        found = []
-        for number, (query, rows, away) in enumerate(zip(queries, near, measured, strict=True)):
-            more = self._missing(query, seen, number, rows, away)
-            self.steps.note(measured=len(rows) if more is None else len(more))
-            found.append(self._best(rows, away) if more is None else self._measure(query, more))
+        found = self._found(rows, measured, scores > NEVER / 2)
+        if rows.shape[1] < seen.values.shape[1]:
+            reach = self._reach(queries, seen, columns < seen.rough, scores, measured)
+            lowest = np.where(self.exact and seen.rough, NEVER / 2, np.maximum(reach, NEVER / 2))
+            for number in np.flatnonzero(scores.min(axis=1) > lowest).tolist():
+                found[number] = self._looked_closer(queries[number], seen, number, reach[number])
         self.steps.done("complete")
         return found
 
-    def _measure(self, query: Vector, rows: RowNumbers) -> Found:
-        if len(rows) > _SHARE * self.view.length:
-            return self._measure_all(query[None], None)[0]
-        return self._best(rows, self._measured(query, rows))
+    def _found(self, rows: RowNumbers, measured: Matrix, fit: Mask) -> list[Found]:
+        """Of each query the k nearest that fit."""
+        if fit.all():
+            return list(zip(*self._best(rows, measured), strict=True))
+        near, away = self._best(rows, np.where(fit, measured, np.inf))
+        counts = np.count_nonzero(fit, axis=1).tolist()
+        return [(each[:count], far[:count]) for each, far, count in zip(near, away, counts, strict=True)]
 
-    def _missing(self, query: Vector, seen: Seen, number: int, near: RowNumbers, measured: Vector) -> RowNumbers | None:
-        """All rows that have to be measured, when `near` are not all of them."""
-        if len(near) >= self.qualifying:
-            return None
-        right, rounding = score_of(self.settings.metric, query, measured, seen.longest)
-        least = np.partition(right, len(right) - self.k)[len(right) - self.k] - rounding
-        if self.exact:
-            return seen.certainly(number, least)
-        scores = seen.scores(number, near)
-        rough = np.isfinite(scores)
-        errors = (scores - right)[rough]
-        reach = least - np.float32(_SURE) * np.sqrt(errors @ errors / max(len(errors), 1))
-        return None if scores[rough].min(initial=np.inf) <= reach else seen.above(number, reach)
+    def _reach(self, queries: Matrix, seen: Seen, rough: Mask, scores: Scores, measured: Matrix) -> Vector:
+        """For each query how low the score of a row may seem that is one of the k nearest all the same."""
+        right, rounding = scores_of(self.settings.metric, queries, measured, seen.longest)
+        fit = scores > NEVER / 2
+        right = np.where(fit, right, -np.inf)
+        reach: Vector = np.partition(right, -self.k, axis=1)[:, -self.k] - rounding
+        if not self.exact and seen.rough:
+            rough = rough & fit
+            errors = np.where(rough, scores - right, 0)
+            squares = np.einsum("ij,ij->i", errors, errors) / np.maximum(np.count_nonzero(rough, axis=1), 1)
+            reach = reach - np.float32(_SURE) * np.sqrt(squares)
+        return reach
 
-    # -- graphs ------------------------------------------------------------------------------------------------------
+    def _looked_closer(self, query: Vector, seen: Seen, number: int, reach: np.float32) -> Found:
+        rows = seen.certainly(number, reach) if self.exact else seen.above(number, reach)
+        if seen.rough:
+            self.steps.note(measured=len(rows))
+        return self._all_measured(query, rows)
 
-    def _by_graphs(self, queries: Matrix) -> list[Found]:
-        view = self.view
-        asked = [graph.search(queries, self.task.wanted(), self.settings) for graph in view.graphs]
-        answers = [answer for answer in asked if answer is not None]
-        self.steps.done("graph")
-        if len(answers) < len(asked):
-            return self._without_graphs(queries)
-        seen = Reached.of(answers, self.among, self._near_loose(queries), view.graphs)
-        covered = int(np.count_nonzero(self.among[: view.covered]))
-        if seen.fewest() < min(self.k, covered):
-            return self._without_graphs(queries)
-        near = [seen.nearest(number, seeming(self.k)) for number in range(len(queries))]
-        self.steps.done("choose")
-        return self._completed(queries, near, seen)
+    def _all_measured_for_each(self, queries: Matrix) -> list[Found]:
+        """What no score is known of."""
+        rows = np.flatnonzero(self.among)
+        return [self._all_measured(query, rows) for query in queries]
 
-    def _without_graphs(self, queries: Matrix) -> list[Found]:
-        self.steps.note(fallback="the graphs gave too few that qualify")
-        return self._by_sketches(queries) if self.view.sketches else self._measure_all(queries, None)
+    def _all_measured(self, query: Vector, rows: RowNumbers) -> Found:
+        """The k nearest of those rows."""
+        if len(rows) <= _SHARE * self.view.length:
+            return self._best(rows, self._measured(query, rows))
+        vectors, length = self.view.table.vectors, self.view.length
+        starts = range(0, length, _ROWS_AT_ONCE)
+        blocks = [vectors.block(start, min(start + _ROWS_AT_ONCE, length)) for start in starts]
+        return self._best(
+            rows, np.concatenate([distances.one(query, block, self.settings.metric) for block in blocks])[rows]
+        )
 
-    def _near_loose(self, queries: Matrix) -> list[RowNumbers]:
-        """For each query the nearest of the rows that no graph covers."""
-        covered = self.view.covered
-        if covered == self.view.length:
-            return [_NOTHING[0]] * len(queries)
-        near = self._block(covered).near(queries, self.k, ~self.among[covered:])
-        return [rows + covered for rows in near]
+    def _measured(self, queries: Matrix, rows: RowNumbers) -> Matrix:
+        return distances.one(queries, self.view.table.vectors.take(rows), self.settings.metric)
+
+    def _best(self, rows: RowNumbers, measured: Matrix) -> Found:
+        """Of each query the k nearest, ties in the order of insertion."""
+        order = np.lexsort((self.view.table.places[: self.view.length][rows], measured))[..., : self.k]
+        if rows.ndim == 1:
+            return rows[order], measured[order]
+        return picked(rows, order), picked(measured, order)
+
+
+def _all_reach(seen: Seen, wanted: int) -> bool:
+    """Whether the graphs found so many that qualify, for every query."""
+    qualify = seen.values[:, : seen.rough] > NEVER / 2
+    return bool(qualify.all()) or int(np.count_nonzero(qualify, axis=1).min()) >= wanted
 
 
 _NOTHING: Found = (np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32))
-
-_ROUNDING: Final = 1e-6
-"""The error of a float32 inner product, relative to the two lengths: some eps * sqrt(dimension)."""
-
-_LONGEST: Final = float(np.finfo(np.float32).max) / 8
-"""The square of a length up to which all that is added and multiplied here fits into a float32."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """Embeddings to be measured against queries by matrix products."""
-
-    embeddings: Matrix
-    squares: Vector
-    metric: Metric
-
-    def near(self, queries: Matrix, k: int, excluded: Mask | None = None) -> Iterator[RowNumbers]:
-        """For each query the k nearest, and all that rounding may have put just behind them, in no order."""
-        step = max(1, _BLOCK // max(len(self.embeddings), 1))
-        for start in range(0, len(queries), step):
-            block = queries[start : start + step]
-            if self._overflow(block):
-                every = np.arange(len(self.embeddings)) if excluded is None else np.flatnonzero(~excluded)
-                yield from [every] * len(block)
-                continue
-            scores = self._scores(block)
-            if excluded is not None:
-                scores[:, excluded] = np.inf
-            slacks = self._slack(block)
-            for row_scores, slack in zip(scores, slacks, strict=True):
-                yield smallest(row_scores, k, slack)
-
-    def _overflow(self, queries: Matrix) -> bool:
-        """Whether products of so long vectors may leave the range of float32, and then tell nothing."""
-        longest = max(self.squares.max(initial=0), distances.squares(queries).max(initial=0))
-        return bool(longest > _LONGEST)
-
-    def _scores(self, queries: Matrix) -> Matrix:
-        """What orders the candidates as their distances do, up to rounding. Shape (q, n)."""
-        products = distances.products(queries, self.embeddings)
-        if self.metric is Metric.L2:
-            return self.squares - np.float32(2) * products
-        if self.metric is Metric.COSINE:
-            lengths = np.sqrt(self.squares)
-            products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
-        return -products
-
-    def _slack(self, queries: Matrix) -> list[float]:
-        lengths = np.sqrt(distances.squares(queries)).tolist()
-        longest = 1.0 if self.metric is Metric.COSINE else float(np.sqrt(self.squares.max(initial=0)))
-        return [_ROUNDING * longest * (2 * length + longest) for length in lengths]

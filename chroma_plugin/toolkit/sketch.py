@@ -25,6 +25,7 @@ import orjson
 
 from chroma_plugin.toolkit.checked_file import read_checked, write_checked
 from chroma_plugin.toolkit.projection import Projection, fit, rests, unit
+from chroma_plugin.toolkit.scores import LONGEST
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix
 
@@ -35,7 +36,6 @@ _FORMAT: Final = 1
 _MOST: Final = 127
 """Codes go from -127 to 127."""
 _ROWS_AT_ONCE: Final = 8_192
-_LONGEST: Final = 1e18
 _ROOM: Final = 1.02
 """Coordinates may be a little larger than any of the sample."""
 
@@ -120,7 +120,7 @@ def build(
     step = _step(vectors, first, last, projection)
     parts = list(_parts(vectors, first, last, projection, step))
     codes, lengths, left, blurs = (np.concatenate(column) for column in zip(*parts, strict=True))
-    if not lengths.max() < _LONGEST:
+    if not lengths.max() < LONGEST:
         return None
     return _packed(first, last, projection, step, float(blurs.max()), codes, lengths, left, name), codes
 

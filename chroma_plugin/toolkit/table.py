@@ -77,7 +77,7 @@ class View:
     """Every live row below this number is in one of the graphs."""
     sketches: tuple[Sketch, ...] = ()
     """One behind the other, from row 0."""
-    plans: dict[tuple[int, int, int, bool], Any] = field(default_factory=dict, init=False)
+    plans: dict[tuple[int, int, int, bool, bool], Any] = field(default_factory=dict, init=False)
     """What `planner` has chosen for searches of this view."""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from support.vectors import clustered, records
 from chroma_plugin.filters.parse import parse_where
 from chroma_plugin.toolkit import graph
 from chroma_plugin.toolkit.local import LocalStore
+from chroma_plugin.toolkit.planner import Plan
+from chroma_plugin.toolkit.searching import Nearest
 from chroma_plugin.types import Metric, Scan, Search
 
 MakeStore = Callable[..., LocalStore]
@@ -45,7 +48,7 @@ def test_without_a_graph_every_search_is_exact(make_store: MakeStore, space: str
     """Gathered or swept, the answer is that of brute force in float64."""
     store = make_store(space)
     store.put(records(clustered(900)))
-    queries = clustered(8, seed=1)
+    queries = clustered(80, seed=1)  # in several blocks, by several threads
 
     assert store.stats()["indexed"] == 0
     assert found(store, queries, 10, space, where) == [brute_force(store, query, 10, space, where) for query in queries]
@@ -71,6 +74,36 @@ def test_with_a_graph_recall_is_high_and_no_hit_is_missing(make_store: MakeStore
     hits = sum(len(set(answer) & set(truth)) for answer, truth in zip(answers, expected, strict=True))
     assert hits >= 0.97 * sum(len(truth) for truth in expected)
     assert found(store, queries, 10, space, where, exact=True) == expected
+
+
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
+def test_what_a_graph_knows_and_does_not_cover_comes_once(make_store: MakeStore) -> None:
+    """As when the file of a graph over earlier rows is lost."""
+    store = make_store()
+    store.put(records(clustered(3000)))
+    store.optimize()
+    store.publish(replace(store.view, covered=2900))
+    plan = Nearest(store.view, store.settings, 20, store.view.alive, 3000)
+
+    for rows, _ in plan.by(Plan.GRAPH, clustered(3000)[2900:]):
+        assert len(set(rows.tolist())) == 20
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("where", WHERES)
+def test_vectors_beyond_float32_squares_are_hits_as_well(make_store: MakeStore, space: str, where: object) -> None:
+    """Distances may be infinite; as many come back as match. Directions are those of shorter vectors."""
+    store = make_store(space)
+    vectors = clustered(500)
+    vectors[250:] *= np.float32(1e19)
+    store.put(records(vectors))
+    [matching] = store.scan(Scan(where=parse_where(where)))
+
+    for query in (vectors[0], vectors[400]):
+        [hits] = found(store, query[None], 500, space, where)
+        assert sorted(hits) == sorted(matching.ids)
+        if space == "cosine":
+            assert hits[:10] == brute_force(store, query, 10, space, where)
 
 
 @pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
