@@ -36,6 +36,7 @@ class _Part:
 
 def commit(call: Call) -> Answer:
     """409 when a read is stale."""
+    call.served.check_database(call.tenant, call.database)
     parts = [_part(call, body) for body in call.body().each("changes")]
     if len({part.opened for part in parts}) < len(parts):
         raise InvalidArgumentError("changes names a collection twice: say all that is wanted of it once.")
