@@ -18,7 +18,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +35,10 @@ from chroma_plugin.types import Matrix, Metric
 
 logger = logging.getLogger("chroma_plugin")
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_SHORT: Final = 8
+"""Candidates of a search that is to see only whether a point is reached."""
+_VICINITY: Final = 200
 _SLICE: Final = 1000
 """Vectors added between two looks at whether to stop: some 0.2 s of work."""
 
@@ -102,6 +105,14 @@ class Graph:
     """The stamp of each label's vector: what finds its row again after the table was read anew."""
     name: str = ""
     """What its files are called."""
+    hidden: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    """The labels that not even a search for their own vectors reaches: nothing in the graph leads to them."""
+
+    @property
+    def hidden_rows(self) -> npt.NDArray[np.intp]:
+        """Their rows: who searches measures them, too."""
+        rows = self.rows[self.hidden]
+        return rows[rows >= 0]
 
     def __len__(self) -> int:
         return len(self.stamps)
@@ -159,7 +170,46 @@ def build(
         index.add_items(
             points, np.arange(piece.start, piece.start + len(points)), num_threads=settings.num_threads or -1
         )
-    return Graph(index, projection, square, rows, stamps)
+    graph = Graph(index, projection, square, rows, stamps)
+    lost = _lost(graph, np.arange(len(graph)), vectors, settings)
+    if not len(lost):
+        return graph
+    # One in a thousand. Added again, they are linked with those that are near now, and nine of ten are reached. These
+    # links take the place of others, so that those near them have to be looked for again.
+    near = _near(graph, lost, vectors, settings)
+    index.add_items(_points(vectors.take(rows[lost]), settings.metric, projection, square), lost, num_threads=1)
+    return replace(graph, hidden=_lost(graph, near, vectors, settings))
+
+
+def _near(
+    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
+) -> npt.NDArray[np.intp]:
+    """Those labels, and what is found near them."""
+    answer = graph.search(vectors.take(graph.rows[labels]), max(_VICINITY, settings.ef_search), settings)
+    near = np.empty(0, dtype=np.intp) if answer is None else np.flatnonzero(np.isin(graph.rows, answer[0]))
+    return np.union1d(labels, near)
+
+
+def _lost(
+    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
+) -> npt.NDArray[np.intp]:
+    """Which of those labels their own vectors don't lead to. A short search finds nearly all; the others are searched
+    for as they will be.
+    """
+    lost = labels
+    for ef in (min(_SHORT, settings.ef_search), settings.ef_search):
+        pieces = [lost[start : start + _SLICE] for start in range(0, len(lost), _SLICE)]
+        found = [_not_found(graph, piece, vectors, replace(settings, ef_search=ef)) for piece in pieces]
+        lost = np.concatenate([lost[:0], *found])
+    return lost
+
+
+def _not_found(
+    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
+) -> npt.NDArray[np.intp]:
+    rows = graph.rows[labels]
+    answer = graph.search(vectors.take(rows), settings.ef_search, settings)
+    return labels if answer is None else labels[(answer[0] != rows[:, None]).all(axis=1)]
 
 
 def _new_index(projection: Projection) -> Any:
@@ -198,6 +248,7 @@ class _Header:
     square: float
     count: int
     last_stamp: int
+    hidden: list[int]
 
 
 def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
@@ -216,6 +267,7 @@ def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
         square=graph.square,
         count=len(graph),
         last_stamp=int(graph.stamps.max()),
+        hidden=graph.hidden.tolist(),
     )
     head, nodes, rest = parts
     arrays = (graph.projection.basis, graph.stamps, head, nodes.view("<u4"), rest)
@@ -251,7 +303,9 @@ def _restored(
     projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy())
     index = _new_index(projection)
     none = np.empty(0, dtype=np.intp)
-    graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem).with_rows_of(stamps)
+    hidden = np.array(header.hidden, dtype=np.intp)
+    graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem, hidden)
+    graph = graph.with_rows_of(stamps)
     nodes = nodes.reshape(header.count, width)
     placed = bare_graph.rows_of_nodes(nodes, graph.rows)
     if not len(graph) or placed.min() < 0:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chroma_plugin import distances
+from chroma_plugin.distances import Vector
 from chroma_plugin.toolkit.candidates import NEVER
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.scores import LONGEST, Seen, computed
 from chroma_plugin.toolkit.table import View
+from chroma_plugin.toolkit.vectors import RowNumbers
 from chroma_plugin.types import Matrix
 
 
@@ -34,25 +37,40 @@ class Reacher:
         values = np.concatenate([values for _, values in found], axis=1)
         # A graph may know later versions of what counts as covered by none: those are among the loose.
         fit = (rows >= 0) & (rows < view.covered) & self.among[rows]
+        hidden = np.concatenate([graph.hidden_rows for graph in view.graphs])
+        if len(hidden):
+            hidden = hidden[hidden < view.covered]
+            fit &= ~np.isin(rows, hidden)  # they are measured with the loose ones
         values = np.where(fit, values, NEVER)
         longest = max(graph.square for graph in view.graphs) ** 0.5
         if not longest <= LONGEST:
             return None
-        return self._with_loose(queries, Seen(values, values.shape[1], longest, rows))
+        reached = self._with_hidden(queries, Seen(values, values.shape[1], longest, rows), hidden)
+        return self._with_loose(queries, reached)
+
+    def _with_hidden(self, queries: Matrix, reached: Seen, hidden: RowNumbers) -> Seen:
+        """And the rows that stand in a graph and that nothing in it leads to."""
+        if not len(hidden):
+            return reached
+        embeddings = self.view.table.vectors.take(hidden)
+        return self._with(queries, reached, hidden, embeddings, distances.squares(embeddings))
 
     def _with_loose(self, queries: Matrix, reached: Seen) -> Seen:
+        """And those that no graph covers."""
         first, last = self.view.covered, self.view.length
         if first == last:
             return reached
-        assert reached.rows is not None
         table = self.view.table
-        squares = table.squares(first, last)
-        values = computed(queries, table.vectors.block(first, last), squares, self.settings.metric)
-        values[:, ~self.among[first:]] = NEVER
-        rows = np.broadcast_to(np.arange(first, last), values.shape)
+        rows = np.arange(first, last)
+        return self._with(queries, reached, rows, table.vectors.block(first, last), table.squares(first, last))
+
+    def _with(self, queries: Matrix, reached: Seen, rows: RowNumbers, embeddings: Matrix, squares: Vector) -> Seen:
+        assert reached.rows is not None
+        values = computed(queries, embeddings, squares, self.settings.metric)
+        values[:, ~self.among[rows]] = NEVER
         return Seen(
             np.concatenate([reached.values, values], axis=1),
             reached.rough,
             max(reached.longest, float(np.sqrt(squares.max()))),
-            np.concatenate([reached.rows, rows], axis=1),
+            np.concatenate([reached.rows, np.broadcast_to(rows, values.shape)], axis=1),
         )

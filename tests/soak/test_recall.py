@@ -82,9 +82,7 @@ def test_recall_after_replacing_half(plan: str, reopened: Opener, count: int, ro
         after, new = recall(churned, live, where), recall(fresh, live, where)
         print(f"{plan}, {count} records, {rounds} rounds, where={where}: recall {after:.4f}, in a new one {new:.4f}")
         assert after >= new - 0.002
-    lost, new_lost = not_found(churned, live), not_found(fresh, live)
-    print(f"not found by their own vectors: {lost}, in a new one {new_lost}")
-    assert lost <= new_lost
+    assert not_found(churned, live) == not_found(fresh, live) == 0
 
 
 def put(things: chromadb.Collection, live: dict[str, Any], count: int, seed: int) -> None:
@@ -143,3 +141,45 @@ def test_the_plan_is_the_one_that_is_meant(plan: str) -> None:
         for where in (None, {"even": True}):
             told = things.explain(query_embeddings=clustered(1, DIMENSION, seed=5), n_results=K, where=where)
             assert told["plan"] == {"graphs": "graph", "sketches": "scan"}[plan], told
+
+
+@pytest.mark.parametrize("space", ["l2", "cosine", "ip"])
+def test_every_record_of_a_graph_is_found(space: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph of hnswlib leaves some points where no link leads: of these 4,000, ten are missed by searches that follow
+    links alone. Ours find each by its own vector, and no id twice; also when the graph was read from its file.
+    """
+    monkeypatch.setattr(upkeep, "graph_from", lambda: 500)
+    monkeypatch.setattr(sketch, "available", lambda: False)
+    for exact in ("_GATHER_BYTE", "_SWEEP_BYTE"):
+        monkeypatch.setattr(planner, exact, 1e6)
+    rows = clustered(4_000, DIMENSION, seed=3)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)  # with ip, a longer vector is nearer than one's own
+    ids = [f"r{n}" for n in range(len(rows))]
+    configuration = {"hnsw": {"space": space, "max_neighbors": 8, "ef_construction": 40, "ef_search": 40}}
+    for attempt in range(2):
+        with chromadb.PersistentClient(tmp_path) as client:
+            things = client.get_or_create_collection("things", configuration=configuration, embedding_function=None)
+            if attempt == 0:
+                things.add(ids=ids, embeddings=rows)
+                things.create_index()
+            assert things.info()["store"]["indexed"] == len(rows)
+            found = things.query(query_embeddings=rows, n_results=5, include=[])["ids"]
+            assert [near[0] for near in found] == ids
+            assert all(len(set(near)) == 5 for near in found)
+
+
+def test_many_results_from_a_graph_and_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many are asked for as the graph finds, and as many rows are in no graph yet."""
+    for exact in ("_GATHER_BYTE", "_SWEEP_BYTE"):
+        monkeypatch.setattr(planner, exact, 1e6)
+    monkeypatch.setattr(upkeep, "graph_from", lambda: 500)
+    monkeypatch.setattr(sketch, "available", lambda: False)
+    rows = clustered(1_500, DIMENSION, seed=4)
+    with chromadb.Client() as client:
+        things = client.create_collection("things", embedding_function=None)
+        things.add(ids=[f"r{n}" for n in range(1_000)], embeddings=rows[:1_000])
+        things.create_index()
+        things.add(ids=[f"r{n}" for n in range(1_000, 1_500)], embeddings=rows[1_000:])
+        [found] = things.query(query_embeddings=rows[0], n_results=150, include=[])["ids"]
+        nearest = np.argsort(((rows - rows[0]) ** 2).sum(axis=1))[:150]
+        assert len(set(found) & {f"r{n}" for n in nearest}) >= 145
