@@ -16,7 +16,7 @@ from uuid import UUID
 
 import orjson
 
-from chroma_plugin.toolkit.checked_file import read_checked, write_checked
+from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb.checkpoint import HEAD
 from chroma_plugin_duckdb.log import log_size
@@ -88,7 +88,7 @@ def read(path: Path) -> tuple[Snapshot, Identity] | None:
             marks={UUID(id): mark for id, mark in told["marks"].items()},
         )
         return snapshot, Identity(**told["identity"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except DOUBTFUL:
         return None
 
 

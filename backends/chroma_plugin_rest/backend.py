@@ -12,6 +12,7 @@ from uuid import UUID
 from chroma_plugin.backend import Backend
 from chroma_plugin.errors import NotFoundError
 from chroma_plugin.types import DEFAULT_TENANT, CollectionInfo
+from chroma_plugin_rest.answers import field, items
 from chroma_plugin_rest.parts import Limits
 from chroma_plugin_rest.transport import Transport
 
@@ -64,7 +65,7 @@ class ServerBackend(Backend):
 
     def list_databases(self, tenant: str) -> Sequence[str]:
         self._check_tenant(tenant)
-        return [found["name"] for found in self._pages(f"{_tenant(tenant)}/databases")]
+        return [field(found, "name", str) for found in self._pages(f"{_tenant(tenant)}/databases")]
 
     def has_database(self, tenant: str, name: str) -> bool:
         self._check_tenant(tenant)
@@ -115,8 +116,7 @@ class ServerBackend(Backend):
         self._seen.clear()
 
     def heartbeat(self) -> int:
-        beat: int = self._transport.get("/heartbeat")["nanosecond heartbeat"]
-        return beat
+        return field(self._transport.get("/heartbeat"), "nanosecond heartbeat", int)
 
     def stats(self) -> dict[str, Any]:
         kind = "chroma-plugin" if self._facts.extended else "Chroma"
@@ -142,7 +142,7 @@ class ServerBackend(Backend):
         """A whole list that the server gives page by page."""
         found: list[Any] = []
         for _ in range(MAX_PAGES):
-            page = self._transport.get(path, limit=PAGE, offset=len(found))
+            page = items(self._transport.get(path, limit=PAGE, offset=len(found)), dict)
             found += page
             if len(page) < PAGE:
                 break

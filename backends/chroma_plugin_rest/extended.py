@@ -15,6 +15,7 @@ from chroma_plugin.errors import AuthorizationError, NotFoundError, UnsupportedE
 from chroma_plugin.filters.ast import Expr
 from chroma_plugin.types import CollectionInfo, Hits, Ranked, Records, Scan, Search, TextSearch
 from chroma_plugin_rest import wire
+from chroma_plugin_rest.answers import decoding, field, items
 from chroma_plugin_rest.backend import ServerBackend, place
 from chroma_plugin_rest.parts import Limits, send_in_parts
 from chroma_plugin_rest.transport import Transport, encoded
@@ -30,10 +31,9 @@ class RestBackend(ServerBackend):
     def list_tenants(self) -> Sequence[str]:
         """All of them; with a token that is bound to a tenant, that one."""
         try:
-            names: list[str] = self._transport.get("/store/tenants")
+            return items(self._transport.get("/store/tenants"), str)
         except AuthorizationError:
             return super().list_tenants()
-        return names
 
     def list_collections(self, tenant: str, database: str) -> Sequence[CollectionInfo]:
         return self._listed(tenant, database)
@@ -80,7 +80,7 @@ class RestBackend(ServerBackend):
 
     def _listed(self, tenant: str, database: str, **one: object) -> list[CollectionInfo]:
         found = self._transport.get(f"{place(tenant, database)}/store/collections", **one)
-        return [self._remember(wire.info_in(value)) for value in found]
+        return [self._remember(wire.info_in(value)) for value in items(found, dict)]
 
 
 class RestStore(CollectionStore):
@@ -101,32 +101,31 @@ class RestStore(CollectionStore):
         self._write_records("put", records)
 
     def insert(self, records: Records) -> Sequence[str]:
-        return [id for answer in self._write_records("insert", records) for id in answer["known"]]
+        return [
+            id for answer in self._write_records("insert", records) for id in items(field(answer, "known", list), str)
+        ]
 
     def update(self, records: Records) -> None:
         self._write_records("update", records)
 
     def delete(self, ids: Sequence[str]) -> int:
-        deleted: int = self._write("delete", {"ids": wire.distinct(ids)})["deleted"] if ids else 0
-        return deleted
+        return field(self._write("delete", {"ids": wire.distinct(ids)}), "deleted", int) if ids else 0
 
     def delete_where(self, where: Expr) -> int:
-        deleted: int = self._write("delete_where", {"where": wire.filter_out(where)})["deleted"]
-        return deleted
+        return field(self._write("delete_where", {"where": wire.filter_out(where)}), "deleted", int)
 
     def scan(self, request: Scan) -> Iterator[Records]:
         answer = self._read("scan", wire.scan_out(request))
-        return iter((wire.records_in(answer["records"]),))
+        return iter((wire.records_in(field(answer, "records", dict)),))
 
     def count(self, where: Expr | None = None) -> int:
-        count: int = self._read("count", {"where": wire.filter_out(where)})["count"]
-        return count
+        return field(self._read("count", {"where": wire.filter_out(where)}), "count", int)
 
     def search(self, request: Search) -> list[Hits]:
         if request.k == 0:
             return wire.no_hits(request)
         parts = wire.searches(request, self._limits.body_bytes // 2)
-        return [wire.hits_in(hits) for part in parts for hits in self._read("search", wire.search_out(part))["hits"]]
+        return [hits for part in parts for hits in self._searched(part)]
 
     def search_text(self, request: TextSearch) -> list[Ranked]:
         if request.k == 0 or not request.queries:
@@ -136,7 +135,7 @@ class RestStore(CollectionStore):
         except NotFoundError:
             # The server is older than this operation; or else the collection is gone, and reading it says so.
             return super().search_text(request)
-        return [wire.ranked_in(ranked) for ranked in answer["ranked"]]
+        return [wire.ranked_in(ranked) for ranked in _one_each(answer, "ranked", len(request.queries))]
 
     def optimize(self) -> None:
         self._transport.call("POST", f"{self._path}/optimize", {}, repeatable=True, seconds=_SLOW)
@@ -144,6 +143,10 @@ class RestStore(CollectionStore):
     def stats(self) -> dict[str, Any]:
         facts: dict[str, Any] = self._read("stats", {})
         return facts
+
+    def _searched(self, part: Search) -> list[Hits]:
+        answer = self._read("search", wire.search_out(part))
+        return [wire.hits_in(hits) for hits in _one_each(answer, "hits", len(part.embeddings))]
 
     def _read(self, operation: str, body: dict[str, Any]) -> Any:
         return self._transport.call("POST", f"{self._path}/{operation}", body, repeatable=True)
@@ -159,6 +162,15 @@ class RestStore(CollectionStore):
             return self._transport.send("POST", f"{self._path}/{operation}", content)
 
         return send_in_parts(records, self._limits, encode, send)
+
+
+@decoding
+def _one_each(answer: Any, name: str, count: int) -> list[dict[str, Any]]:
+    """What an answer has for each of so many questions."""
+    found = items(field(answer, name, list), dict)
+    if len(found) != count:
+        raise ValueError(f"{len(found)} {name} for {count} questions")
+    return found
 
 
 def _collections(info: CollectionInfo) -> str:

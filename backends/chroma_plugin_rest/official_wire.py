@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from chroma_plugin.types import CollectionInfo, Field, Matrix, Records
+from chroma_plugin_rest.answers import decoding
 from chroma_plugin_rest.wire import packed
 
 HNSW_KEYS: Final = frozenset(
@@ -30,12 +31,14 @@ def columns_out(records: Records) -> dict[str, Any]:
     }
 
 
+@decoding
 def columns_in(value: Mapping[str, Any], fields: frozenset[Field], dimension: int | None) -> Records:
     """The answer to a get."""
     ids = value["ids"]
     return _columns(ids, value, fields, dimension, row=None)
 
 
+@decoding
 def hits_in(
     value: Mapping[str, Any], fields: frozenset[Field], dimension: int
 ) -> list[tuple[Records, np.ndarray[Any, np.dtype[np.float32]]]]:
@@ -52,6 +55,7 @@ def configuration_out(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {"hnsw": hnsw, "spann": None, "embedding_function": _LEGACY if function is None else function}
 
 
+@decoding
 def info_in(value: Mapping[str, Any]) -> CollectionInfo:
     return CollectionInfo(
         id=UUID(value["id"]),

@@ -27,6 +27,7 @@ from chroma_plugin.types import (
     Search,
     TextSearch,
 )
+from chroma_plugin_rest.answers import column, decoding, field, items
 
 
 def packed(matrix: Matrix) -> str:
@@ -65,19 +66,22 @@ def records_out(records: Records) -> dict[str, Any]:
     }
 
 
+@decoding
 def records_in(value: Mapping[str, Any]) -> Records:
-    ids, text = value["ids"], value["embeddings"]
+    ids, text = items(value["ids"], str), value["embeddings"]
     return Records(
         ids=ids,
         embeddings=None if text is None else unpacked(text).reshape(len(ids), value["dimension"] or 0),
-        documents=value["documents"],
-        metadatas=value["metadatas"],
-        uris=value["uris"],
+        documents=column(value, "documents", len(ids), str),
+        metadatas=column(value, "metadatas", len(ids), dict),
+        uris=column(value, "uris", len(ids), str),
     )
 
 
+@decoding
 def hits_in(value: Mapping[str, Any]) -> Hits:
-    return Hits(records_in(value["records"]), unpacked(value["distances"]))
+    records = records_in(value["records"])
+    return Hits(records, unpacked(value["distances"]).reshape(len(records)))
 
 
 def no_hits(request: Search) -> list[Hits]:
@@ -92,8 +96,10 @@ def no_hits(request: Search) -> list[Hits]:
     return [Hits(nothing, np.zeros(0, dtype=np.float32)) for _ in request.embeddings]
 
 
+@decoding
 def ranked_in(value: Mapping[str, Any]) -> Ranked:
-    return Ranked(records_in(value["records"]), np.array(value["scores"], dtype=np.float64))
+    records = records_in(value["records"])
+    return Ranked(records, np.array(value["scores"], dtype=np.float64).reshape(len(records)))
 
 
 def no_ranked(request: TextSearch) -> list[Ranked]:
@@ -177,15 +183,16 @@ def info_out(info: CollectionInfo) -> dict[str, Any]:
     }
 
 
+@decoding
 def info_in(value: Mapping[str, Any]) -> CollectionInfo:
     return CollectionInfo(
         id=UUID(value["id"]),
-        name=value["name"],
-        metadata=value["metadata"],
-        configuration=value["configuration"],
-        dimension=value["dimension"],
-        tenant=value["tenant"],
-        database=value["database"],
+        name=field(value, "name", str),
+        metadata=None if value["metadata"] is None else field(value, "metadata", dict),
+        configuration=field(value, "configuration", dict),
+        dimension=None if value["dimension"] is None else field(value, "dimension", int),
+        tenant=field(value, "tenant", str),
+        database=field(value, "database", str),
     )
 
 

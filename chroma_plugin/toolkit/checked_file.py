@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,12 @@ import numpy.typing as npt
 from chroma_plugin.toolkit.files import replace_file
 
 Bytes = npt.NDArray[np.uint8]
+DOUBTFUL: Final = (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""What comes up when a file says something else than it should, whatever its checksum. Files that are only derived are
+then made again.
+"""
+_MOST_PACKED: Final = 1032
+"""Bytes that deflate makes of one, at most."""
 
 
 def write_checked(path: Path, header: bytes, arrays: Sequence[npt.NDArray[Any]], *, packed: bool = False) -> str:
@@ -66,7 +72,21 @@ def _unpacked(body: Bytes) -> Bytes:
     place = 0
     while place < len(body):
         length, size, width = body[place : place + 24].view("<u8").tolist()
-        data = zlib.decompress(body[place + 24 : place + 24 + length].data, bufsize=size)
+        data = _inflated(body[place + 24 : place + 24 + length], size)
         arrays.append(np.ascontiguousarray(np.frombuffer(data, np.uint8).reshape(width, -1).T).reshape(-1))
         place += 24 + length
     return np.concatenate(arrays)
+
+
+def _inflated(packed: Bytes, size: int) -> bytes:
+    """Exactly so many bytes. Raises ValueError for anything else, before room is made for what can't be in there."""
+    if size > _MOST_PACKED * len(packed):
+        raise ValueError(f"{len(packed)} packed bytes can't hold {size}")
+    try:
+        # One more than there should be, so that more is noticed without being unpacked.
+        data = zlib.decompressobj().decompress(packed.data, size + 1)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if len(data) != size:
+        raise ValueError(f"{len(data)} bytes were unpacked where {size} should be")
+    return data

@@ -28,7 +28,7 @@ import orjson
 
 from chroma_plugin.distances import squares
 from chroma_plugin.toolkit import bare_graph
-from chroma_plugin.toolkit.checked_file import read_checked, write_checked
+from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.projection import Projection, unit
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix, Metric
@@ -285,7 +285,7 @@ def load(path: Path, vectors: Vectors, stamps: npt.NDArray[np.int64], settings: 
         if (header.format, header.space, header.dimension, header.max_neighbors) != expected:
             return None
         return _restored(path, header, body, vectors, stamps, settings.metric)
-    except (OSError, ValueError, TypeError, RuntimeError):
+    except (*DOUBTFUL, RuntimeError):  # hnswlib's own
         return None
 
 
@@ -322,5 +322,5 @@ def last_stamp(path: Path) -> int:
     """The greatest stamp in the graph of that file; -1 when it can't be read."""
     try:
         return int(_Header(**orjson.loads(read_checked(path)[0])).last_stamp)
-    except (OSError, ValueError, TypeError):
+    except DOUBTFUL:
         return -1

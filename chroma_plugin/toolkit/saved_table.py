@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from chroma_plugin.toolkit import text_file
-from chroma_plugin.toolkit.checked_file import read_checked, write_checked
+from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.ids import SortedIds, sorted_ids
 from chroma_plugin.toolkit.table import Table, View
 from chroma_plugin.toolkit.text_file import TextFile
@@ -60,7 +60,7 @@ def load(vectors: VectorFile, mark: str) -> Table | None:
         texts = TextFile(vectors.path.with_suffix(".texts"), by_row, header.checksums)
         by_hash = SortedIds(*ids.view(np.uint32).reshape(2, -1).copy())
         stamps = vectors.stamps()
-    except (OSError, ValueError, TypeError):
+    except DOUBTFUL:
         return None
     table = Table(vectors.dimension, vectors, Texts(texts), by_hash)
     table.resume(places.view(np.int64), stamps, alive.view(np.bool_))

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from chroma_plugin.toolkit.checked_file import read_checked, write_checked
+from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.projection import Projection, fit, rests, unit
 from chroma_plugin.toolkit.scores import LONGEST
 from chroma_plugin.toolkit.vectors import Vectors
@@ -207,7 +207,7 @@ def load(path: Path, dimension: int, stamps: npt.NDArray[np.int64]) -> Sketch | 
         if header.last > len(stamps) or header.stamps != _digest(stamps[header.first : header.last]):
             return None
         return _restored(header, body, path.stem)
-    except (OSError, ValueError, TypeError):
+    except DOUBTFUL:
         return None
 
 
@@ -232,5 +232,5 @@ def last_stamp(path: Path) -> int:
     """The greatest stamp in the sketch of that file; -1 when it can't be read."""
     try:
         return int(_Header(**orjson.loads(read_checked(path)[0])).last_stamp)
-    except (OSError, ValueError, TypeError):
+    except DOUBTFUL:
         return -1

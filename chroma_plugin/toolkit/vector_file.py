@@ -58,6 +58,12 @@ class Header:
     """Rows under one checksum."""
     checksums: list[int]
 
+    def check(self) -> None:
+        """Raises ValueError when something else than numbers stands there."""
+        counts = (self.format, self.dimension, self.rows, self.stamps_checksum, self.in_block, *self.checksums)
+        if any(type(count) is not int or count < 0 for count in counts) or not self.dimension:
+            raise ValueError("it says what no header says")
+
 
 class VectorFile:
     """The `Vectors` of one table. All but the settling is called by the table's one writer or by its readers."""
@@ -250,7 +256,9 @@ def parse_header(sealed: bytes, path: Path) -> Header:
             raise ValueError("its checksum is wrong")
         told = orjson.loads(text)
         refuse_newer(path.with_suffix(".header"), told["format"], _FORMAT, told.get("written_by"))
-        return Header(**told)
+        header = Header(**told)
+        header.check()
+        return header
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path.with_suffix(".header"), str(error)) from error
 
