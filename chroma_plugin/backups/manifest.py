@@ -4,7 +4,7 @@
 
     {"format": 1, "written_by": "0.1.0", "made": "2026-01-31T12:00:00+00:00",
      "collections": [{"tenant": ..., "database": ..., "name": ..., "records": ...}, ...],
-     "files": {"chroma.duckdb": {"bytes": ..., "blake2b": ...}, ...}}
+     "files": {"chroma.duckdb": {"bytes": ..., "sha256": ...}, ...}}
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Entry:
     """A file, and what it is known by."""
 
     bytes: int
-    blake2b: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def names(directory: Path) -> Iterator[str]:
 
 def entry(path: Path, on_bytes: Callable[[int], object] = lambda _: None) -> Entry:
     """That of a file as it is now; ``on_bytes`` is called with how many more were read."""
-    state, size = hashlib.blake2b(digest_size=16), 0
+    state, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             state.update(piece)

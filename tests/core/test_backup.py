@@ -251,7 +251,7 @@ def test_a_backup_that_was_written_to_is_a_store(backup: Path, tmp_path: Path) -
         ("{}", CorruptionError),
         ("[1]", CorruptionError),
         (
-            '{"format": 1, "collections": [], "files": {"../store/chroma.duckdb": {"bytes": 1, "blake2b": ""}}}',
+            '{"format": 1, "collections": [], "files": {"../store/chroma.duckdb": {"bytes": 1, "sha256": ""}}}',
             ChromaError,
         ),
         ('{"format": 1, "collections": [{"name": 1}], "files": {}}', CorruptionError),
