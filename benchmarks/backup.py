@@ -3,9 +3,10 @@
     python benchmarks/backup.py [--records 100000] [--dimension 384] [--rounds 5] [--writers 4]
 
 The records have random vectors, a text of some 400 bytes and three metadata fields. First a backup of the store at rest
-and a restore are timed, and beside them a plain copy of the files of the backup, brought to the disk. Then threads add ten records at a time, without a break, for as long as a backup takes: in one
-round without, in the next with a backup, in turns. Shown are medians over all rounds; of the writers' waits also the
-longest, and the time that `File` kept them out at the beginning of the backup.
+and a restore are timed, and beside them a plain copy of the files of the backup, brought to the disk. Then threads add
+ten records at a time, without a break, for as long as a backup takes: in one round without, in the next with a backup,
+in turns. Shown are medians over all rounds; of the writers' waits also the longest, and the time for which all of them
+are kept out at the beginning of a backup.
 """
 
 from __future__ import annotations

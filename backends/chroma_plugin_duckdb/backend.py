@@ -80,10 +80,7 @@ class DuckDBBackend(LocalBackend):
         self._file.rewrite()
 
     def backup(self, directory: Path, on_bytes: OnBytes) -> Sequence[tuple[CollectionInfo, int]]:
-        _refuse_question_mark(directory)
-        if directory.resolve().is_relative_to(self._directory.resolve()):
-            raise InvalidArgumentError(f"{str(directory.parent)!r} is in the store itself: back it up to elsewhere.")
-        return copy(self._file, self._directory, directory, on_bytes)
+        return backed_up(self._file, directory, on_bytes)
 
     def stats(self) -> dict[str, Any]:
         return facts(self._file.path, read_only=False)
@@ -146,6 +143,15 @@ def vector_directory(directory: Path, id: UUID) -> Path:
 
 def graph_directory(directory: Path, id: UUID) -> Path:
     return directory / "index" / str(id)
+
+
+def backed_up(file: File, directory: Path, on_bytes: OnBytes) -> Sequence[tuple[CollectionInfo, int]]:
+    """`Backend.backup` of the store that the file is of."""
+    store = file.path.parent
+    _refuse_question_mark(directory)
+    if directory.resolve().is_relative_to(store.resolve()):
+        raise InvalidArgumentError(f"{str(directory.parent)!r} is in the store itself: back it up to elsewhere.")
+    return copy(file, store, directory, on_bytes)
 
 
 def facts(path: Path, *, read_only: bool) -> dict[str, Any]:

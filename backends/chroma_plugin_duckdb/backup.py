@@ -1,9 +1,8 @@
 """A copy of the whole store as it is at one moment, made while it is used.
 
 The moment is a short one: writers wait while it is noted how long the files are. Behind it they go on. What they write
-then stands elsewhere: DuckDB writes into its log and into blocks that the file does not use, vectors are written behind
-the others, and files that a compaction deletes stay open here. Only when DuckDB moves a full log into its file, which
-its head tells, the moment is lost and another one is taken.
+then stands elsewhere: DuckDB writes into its log and into blocks that the file does not use, and moves nothing from one
+to the other; vectors are written behind the others, and files that a compaction deletes stay open here.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 from uuid import UUID
 
 import numpy as np
@@ -28,10 +26,7 @@ from chroma_plugin.toolkit.vector_file import VectorFile, latest
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb import catalog, schema
 from chroma_plugin_duckdb.file import NAME, Cursor, File
-from chroma_plugin_duckdb.snapshot import Identity
-
-_ATTEMPTS: Final = 3
-"""The last one is made with the writers waiting, so that there is an end."""
+from chroma_plugin_duckdb.log import log_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +35,14 @@ class _Moment:
 
     seen: Cursor
     """Reads the tables as they were then."""
-    identity: Identity
-    """Of the DuckDB file."""
+    file_size: int
     log: int | None
     log_size: int
     vectors: dict[UUID, Pinned]
 
     @property
     def size(self) -> int:
-        return self.identity.size + self.log_size + sum(each.size for each in self.vectors.values())
+        return self.file_size + self.log_size + sum(each.size for each in self.vectors.values())
 
 
 def copy(file: File, directory: Path, target: Path, on_bytes: OnBytes) -> list[tuple[CollectionInfo, int]]:
@@ -58,7 +52,9 @@ def copy(file: File, directory: Path, target: Path, on_bytes: OnBytes) -> list[t
     Raises CorruptionError when the two differ, or when vectors are damaged. What it wrote may not be on disk yet.
     """
     with file.steady(), ExitStack() as stack:
-        moment = _copied_database(file, directory, target, on_bytes, stack)
+        with file.reading():
+            moment = _now(file, directory, stack)
+        _copy_database(file, moment, target, on_bytes)
         expected, held = schema.digests(moment.seen), catalog.collections(moment.seen)
         _copy_vectors(moment, target, on_bytes)
     _copy_indexes(directory, target)
@@ -71,21 +67,6 @@ def copy(file: File, directory: Path, target: Path, on_bytes: OnBytes) -> list[t
     return [(info, expected[schema.records_table(number)].rows) for number, info in held]
 
 
-def _copied_database(file: File, directory: Path, target: Path, on_bytes: OnBytes, stack: ExitStack) -> _Moment:
-    for attempt in range(1, _ATTEMPTS + 1):
-        with ExitStack() as unfinished:
-            with file.reading():
-                moment = _now(file, directory, unfinished)
-                if attempt == _ATTEMPTS:
-                    _copy_database(file, moment, target, on_bytes)
-            if attempt < _ATTEMPTS:
-                _copy_database(file, moment, target, on_bytes)
-            if Identity.of(file.descriptor()).head == moment.identity.head:
-                stack.enter_context(unfinished.pop_all())
-                return moment
-    raise AssertionError("DuckDB wrote to its file while nothing was given to it.")
-
-
 def _now(file: File, directory: Path, stack: ExitStack) -> _Moment:
     """The caller keeps the writers waiting."""
     seen = stack.enter_context(file.snapshot())
@@ -96,29 +77,26 @@ def _now(file: File, directory: Path, stack: ExitStack) -> _Moment:
         if held is not None:
             vectors[info.id] = held
             stack.callback(held.close)
-    return _Moment(seen, Identity.of(file.descriptor()), log, log_size, vectors)
+    return _Moment(seen, os.fstat(file.descriptor()).st_size, log, log_size, vectors)
 
 
 def _log(path: Path, stack: ExitStack) -> tuple[int | None, int]:
     with suppress(FileNotFoundError):
-        log = os.open(path.with_name(f"{path.name}.wal"), os.O_RDONLY)
+        log = os.open(log_of(path), os.O_RDONLY)
         stack.callback(os.close, log)
         return log, os.fstat(log).st_size
     return None, 0
 
 
 def _copy_database(file: File, moment: _Moment, target: Path, on_bytes: OnBytes) -> None:
-    copy, log = target / NAME, target / f"{NAME}.wal"
-    for old in (copy, log):
-        old.unlink(missing_ok=True)
     counted = _counted(0, moment.size, on_bytes)
-    copy_bytes(file.descriptor(), moment.identity.size, copy, counted)
+    copy_bytes(file.descriptor(), moment.file_size, target / NAME, counted)
     if moment.log is not None:
-        copy_bytes(moment.log, moment.log_size, log, counted)
+        copy_bytes(moment.log, moment.log_size, log_of(target / NAME), counted)
 
 
 def _copy_vectors(moment: _Moment, target: Path, on_bytes: OnBytes) -> None:
-    counted = _counted(moment.identity.size + moment.log_size, moment.size, on_bytes)
+    counted = _counted(moment.file_size + moment.log_size, moment.size, on_bytes)
     for id, held in moment.vectors.items():
         held.copy(target / "vectors" / str(id), counted)
 

@@ -19,12 +19,15 @@ import orjson
 from chroma_plugin.errors import StorageError
 from chroma_plugin.toolkit.checked_file import read_checked, write_checked
 from chroma_plugin.toolkit.files import sync
+from chroma_plugin.toolkit.formats import refuse_newer
+from chroma_plugin.version import __version__
 
 if TYPE_CHECKING:
     import duckdb
 
 SUPPORTED: Final = hasattr(os, "pread")
 """Whether this system lets a file be read that DuckDB has locked."""
+_FORMAT: Final = 1
 SUFFIX: Final = ".blocks"
 """What the name of the copy ends with."""
 
@@ -68,6 +71,7 @@ def _blocks(place: Path, descriptor: int) -> list[tuple[int, bytes]]:
     except (OSError, ValueError):
         return []  # the copy itself was cut short
     told, data = orjson.loads(text), body.tobytes()
+    refuse_newer(place, told["format"], _FORMAT, told["written_by"])
     if os.pread(descriptor, HEAD, 0) != data[:HEAD]:
         return []
     size = told["block"]
@@ -82,7 +86,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path, descriptor: int) ->
     # Those that are only in memory so far are written to free places.
     whole = [place for place, piece in zip(places, pieces[1:], strict=True) if len(piece) == block]
     arrays = [np.frombuffer(piece, np.uint8) for piece in pieces if len(piece) in (HEAD, block)]
-    write_checked(_place(path), orjson.dumps({"block": block, "places": whole}), arrays)
+    told = {"format": _FORMAT, "written_by": __version__, "block": block, "places": whole}
+    write_checked(_place(path), orjson.dumps(told), arrays)
 
 
 def _place(path: Path) -> Path:

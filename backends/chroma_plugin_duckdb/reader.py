@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
-from chroma_plugin.errors import ChromaError, ReadOnlyError
+from chroma_plugin.backend import OnBytes
+from chroma_plugin.errors import ChromaError, LockedError, ReadOnlyError
 from chroma_plugin.toolkit.catalog import Catalog
 from chroma_plugin.toolkit.local import LocalStore
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
-from chroma_plugin_duckdb.backend import checked_directory, examined, facts, graph_directory, vector_directory
+from chroma_plugin_duckdb.backend import (
+    backed_up,
+    checked_directory,
+    examined,
+    facts,
+    graph_directory,
+    vector_directory,
+)
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.file import NAME, File
 from chroma_plugin_duckdb.legacy import adopt
@@ -79,6 +87,21 @@ class DuckDBReader(LocalBackend):
 
     def compact(self) -> NoReturn:
         raise ReadOnlyError(f"{self._path} was opened read_only: open it without, to compact it.")
+
+    def backup(self, directory: Path, on_bytes: OnBytes) -> Sequence[tuple[CollectionInfo, int]] | None:
+        """None when the file is not any more what was read, or somebody writes: then only what is in memory is it.
+        Who wants to write waits for the end of the copying.
+        """
+        if _state(self._path) != self._state:
+            return None
+        try:
+            file = self._opened()
+        except LockedError:
+            return None
+        try:
+            return backed_up(file, directory, on_bytes) if _state(self._path) == self._state else None
+        finally:
+            file.close()
 
     def stats(self) -> dict[str, Any]:
         return facts(self._path, read_only=True)

@@ -18,6 +18,7 @@ from golden.make_format_1 import ANSWERS, STORES, answer, answers
 import chroma_plugin as chromadb
 from chroma_plugin.errors import FormatVersionError
 from chroma_plugin.toolkit import graph, sketch, vector_file
+from chroma_plugin.toolkit.checked_file import write_checked
 
 EXPECTED: dict[str, Any] = json.loads(ANSWERS.read_text("utf-8"))
 STATES = sorted(EXPECTED)
@@ -170,13 +171,34 @@ def test_later_caches_are_made_again(stores: Path, pattern: str) -> None:
     assert found(stores / "closed") == strict(EXPECTED["closed"])
 
 
+def later_receipt(path: Path) -> None:
+    path.write_bytes(b"2 " + path.read_bytes())
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_later_receipt_is_none(stores: Path, state: str) -> None:
+    """It asks for nothing, and what is there is read."""
+    later_receipt(stores / state / "chroma.duckdb.receipt")
+    assert found(stores / state) == strict(EXPECTED[state])
+
+
+def test_a_later_way_to_undo_a_checkpoint_is_refused(stores: Path) -> None:
+    """Whoever has it can open the store, and a release that does not know it might not."""
+    path = stores / "closed" / "chroma.duckdb.blocks"
+    write_checked(path, orjson.dumps({"format": 1}), ())
+    later_checked_file(path)
+    with pytest.raises(FormatVersionError, match=r"duckdb\.blocks has format 2.*'chroma-plugin>=7\.2\.0'"):
+        found(stores / "closed")
+    assert path.exists()
+
+
 def test_every_kind_of_file_is_known_here(stores: Path) -> None:
     """A new kind needs a number for its format, and a case above. ``.vectors`` and ``.stamps`` are described by their
-    ``.header``, ``.texts`` by their ``.rows``.
+    ``.header``, ``.texts`` by their ``.rows``; what is no ``.receipt`` as it is known is none.
     """
     kinds = {path.suffix for state in STATES for path in (stores / state).rglob("*") if path.is_file()}
     described = {".vectors", ".stamps", ".texts", ".wal"}
-    assert kinds == {".duckdb", ".header", ".json", ".rows", ".sketch", ".graph"} | described
+    assert kinds - {".receipt"} == {".duckdb", ".header", ".json", ".rows", ".sketch", ".graph"} | described
 
 
 def test_an_export_of_a_later_release_is_refused(stores: Path) -> None:
