@@ -87,11 +87,6 @@ def guarantees(place: Path, records: int) -> Iterator[Guarantee]:
         "a log that lost its end is noticed (one add)", add, lambda: patch.object(Receipts, "committed", nothing)
     )
     yield Guarantee(
-        "the log keeps its name after a power cut (one add)",
-        add,
-        lambda: patch.object(File, "_sync_name_of_log", nothing),
-    )
-    yield Guarantee(
         "all or nothing across calls (one add in a transaction)", add_in_a_transaction, ExitStack, plain=add
     )
     yield Guarantee(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from chroma_plugin.backend import OnBytes
 from chroma_plugin.errors import ChromaError, InvalidArgumentError, StorageError
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
-from chroma_plugin_duckdb import checkpoint, guard, snapshot
+from chroma_plugin_duckdb import guard, snapshot
 from chroma_plugin_duckdb.backup import copy
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.file import NAME, UNFINISHED, File, Hold
@@ -87,17 +87,27 @@ class DuckDBBackend(LocalBackend):
 
     def close(self) -> None:
         super().close()
+        if self._file.closed:
+            return
         try:
             self._finish_stores()
             if self._file.touched:
-                self._file.checkpoint()
-                if self._journal.dead_bytes() > max(_WORTH_COMPACTING, self._file.path.stat().st_size // 2):
-                    self._file.rewrite()
+                self._tidy()
         finally:
             changed = self._file.touched
             self._file.close()
         if changed and self._marks:
             self._save_snapshot()
+
+    def _tidy(self) -> None:
+        """Leave a file that is quickly opened, and no larger than it must be."""
+        try:
+            self._file.checkpoint()
+            if self._journal.dead_bytes() > max(_WORTH_COMPACTING, self._file.path.stat().st_size // 2):
+                self._file.rewrite()
+        except (ChromaError, OSError):
+            # Nothing is lost by it: the log holds what could not be moved.
+            logger.exception("The next opening will take longer: the file could not be put in order.")
 
     def _finish_stores(self) -> None:
         for id, store in self._stores.items():
@@ -121,7 +131,8 @@ class DuckDBBackend(LocalBackend):
         """What a process left that was cut short: files it had not finished, and those of a collection it dropped."""
         for pattern in _LEFT_BEHIND:
             for path in self._directory.glob(pattern):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # they do no harm, and the next opening tries again
+                    path.unlink()
         known = self._journal.ids()
         for kind in ("vectors", "index"):
             for directory in (self._directory / kind).glob("*"):
@@ -171,7 +182,6 @@ def examined(path: Path, *, read_only: bool) -> Hold | None:
     hold = Hold.take(path, read_only=read_only)
     if hold is not None:
         try:
-            checkpoint.undo(path, hold.descriptor, read_only=read_only)
             guard.check_whole(path, hold.descriptor, read_only=read_only)
         except BaseException:
             hold.release()

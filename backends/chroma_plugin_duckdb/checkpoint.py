@@ -52,12 +52,12 @@ def undo(path: Path, descriptor: int, *, read_only: bool) -> None:
     place = _place(path)
     if not place.exists():
         return
-    blocks = _blocks(place, descriptor)
+    changed = [(at, block) for at, block in _blocks(place, descriptor) if os.pread(descriptor, len(block), at) != block]
     if read_only:
-        if any(os.pread(descriptor, len(block), at) != block for at, block in blocks):
+        if changed:
             raise StorageError(f"A checkpoint of {path} was cut short. Open it once without read_only: it is undone.")
         return
-    for at, block in blocks:
+    for at, block in changed:
         _write(descriptor, memoryview(block), at)
     os.fsync(descriptor)
     place.unlink()

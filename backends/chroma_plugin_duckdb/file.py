@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
@@ -23,10 +23,10 @@ from chroma_plugin.errors import (
     StorageError,
 )
 from chroma_plugin.toolkit.damage import way_out
-from chroma_plugin.toolkit.files import sync
+from chroma_plugin.toolkit.files import naming, remedy, sync
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin_duckdb import checkpoint, forks, schema
-from chroma_plugin_duckdb.log import log_of
+from chroma_plugin_duckdb.log import log_of, log_size
 from chroma_plugin_duckdb.receipt import Receipts, receipt_of
 
 if TYPE_CHECKING:
@@ -73,13 +73,12 @@ class File:
         # Taken before the other: by whoever moves the log into the file, closes it, or puts another in its place.
         self._steady = threading.RLock()
         self._hold = hold
-        self._closed = False
+        self._closed = self._touched = False
         self._changing = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._descriptor: int | None = None
         """For reading what DuckDB writes; closed after DuckDB's own, which would lose its lock."""
-        self._known_log: int | None = None
-        self._log_size = 0
+        self._log_is_named = False
         self._receipts = Receipts(path)
         forks.watch(self)
         if not later:
@@ -95,21 +94,31 @@ class File:
     @property
     def touched(self) -> bool:
         """Whether it was opened: else nothing in it has changed."""
-        return self._connection is not None
+        return self._touched
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self.read_only and not self.path.exists():
             raise StorageError(f"There is no store to read at {self.path}: it has to be written first.")
+        if self._hold is not None:
+            with _translated(self.path):
+                checkpoint.undo(self.path, self._hold.descriptor, read_only=self.read_only)
         connection = connect(self.path, read_only=self.read_only)
         try:
             _check_format(connection, self.path)
             connection.execute("PRAGMA disable_checkpoint_on_shutdown")
             connection.execute("SET lock_configuration = true")
             if checkpoint.SUPPORTED and not self.read_only:
-                self._descriptor = os.open(self.path, os.O_RDONLY)
+                with _translated(self.path):
+                    self._descriptor = os.open(self.path, os.O_RDONLY)
         except BaseException:
             connection.close()
             raise
+        self._touched, self._log_is_named = True, False
+        self._receipts.opened()
         return connection
 
     def _shut(self) -> None:
@@ -120,15 +129,6 @@ class File:
             connection.close()
         if descriptor is not None:
             os.close(descriptor)
-
-    def _undo_checkpoint(self) -> None:
-        """If one was cut short, and nobody else has taken the file meanwhile."""
-        hold = None if self.read_only else Hold.take(self.path, read_only=False)
-        if hold is not None:
-            try:
-                checkpoint.undo(self.path, hold.descriptor, read_only=False)
-            finally:
-                hold.release()
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
@@ -143,24 +143,34 @@ class File:
                 yield Cursor(connection, self.path)
                 return
             with _translated(self.path):
+                self._name_log()
                 connection.execute("BEGIN")
             self._changing = True
             try:
                 yield Cursor(connection, self.path)
                 with _translated(self.path):
                     connection.execute("COMMIT")
-                self._sync_name_of_log()
-                self._receipts.committed()
             except BaseException:
                 self._roll_back(connection)
                 raise
             finally:
                 self._changing = False
+            self._receipts.committed()
             self._shorten_log()
+
+    def _name_log(self) -> None:
+        """DuckDB syncs its log, which begins anew after each checkpoint, but not the directory that names it. What is
+        in a log without a name is lost with the power, and an old one that has its name back fits the file no more. So
+        an empty one is made for DuckDB, before anything is committed.
+        """
+        if not self._log_is_named:
+            os.close(os.open(log_of(self.path), os.O_WRONLY | os.O_CREAT, 0o666))
+            sync(self.path.parent)
+            self._log_is_named = True
 
     def _shorten_log(self) -> None:
         """When it has become long, and nobody wants the file as it is."""
-        if self._log_size > _LONGEST_LOG and self._steady.acquire(blocking=False):
+        if log_size(self.path) > _LONGEST_LOG and self._steady.acquire(blocking=False):
             try:
                 self.checkpoint()
             except StorageError:
@@ -171,33 +181,27 @@ class File:
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         import duckdb
 
-        try:
+        # A failed COMMIT has rolled back already.
+        with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
-        except duckdb.Error:
-            # A failed COMMIT has rolled back already; a database that a disk error invalidated must be opened again.
-            self._reopen_if_invalid(connection)
+        self._shut_if_invalid(connection)
 
-    def _reopen_if_invalid(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _shut_if_invalid(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """A database that a disk error has invalidated must be opened again, when it is next needed."""
         import duckdb
 
         try:
             connection.execute("SELECT 1")
         except duckdb.Error:
-            self._shut()
-            self._connection = self._open()
+            self._shut_and_hold()
 
-    def _sync_name_of_log(self) -> None:
-        """DuckDB syncs its log, which begins anew after each checkpoint, not the directory that names it. What is in
-        a log without a name is lost with the power, and an old one that has its name back fits the file no more.
-        """
-        try:
-            facts = log_of(self.path).stat()
-            log, self._log_size = facts.st_ino, facts.st_size
-        except FileNotFoundError:
-            log, self._log_size = None, 0
-        if log != self._known_log:
-            sync(self.path.parent)
-            self._known_log = log
+    def _shut_and_hold(self) -> None:
+        """Have DuckDB let go of the file, and nobody else take it before it is opened again."""
+        self._shut()
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.release()
+        self._hold = Hold.take(self.path, read_only=False)
 
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
@@ -239,9 +243,13 @@ class File:
             if self.read_only or not (self.touched or self._closed):
                 return
             connection = self._usable()
-            with _translated(self.path):
-                checkpoint.checkpoint(connection, self.path, self._descriptor)
-            self._sync_name_of_log()
+            try:
+                with _translated(self.path):
+                    checkpoint.checkpoint(connection, self.path, self._descriptor)
+            except StorageError:
+                self._shut_if_invalid(connection)
+                raise
+            self._log_is_named = False
             self._receipts.committed()
 
     def rewrite(self) -> None:
@@ -249,21 +257,24 @@ class File:
         with self._steady, self._lock:
             connection = self._usable()
             copy = self.path.with_name(f"{self.path.name}.{os.getpid()}{UNFINISHED}")
-            remove(copy)
             self.checkpoint()
             with _translated(self.path):
+                remove(copy)
                 schema.copy(connection, copy)
-            self._shut()
-            self._receipts.withdraw()
-            try:
-                schema.take_the_place(copy, self.path)
-            finally:
-                self._connection = self._open()
+                self._shut_and_hold()
+                self._receipts.withdraw()
+                try:
+                    schema.take_the_place(copy, self.path)
+                finally:
+                    self._shut_and_hold()
 
     def close(self) -> None:
+        """Doing so again has no effect."""
         with self._steady, self._lock:
+            if self._closed:
+                return
             self._closed = True
-            if self.touched:
+            if self._touched:
                 self._shut()
                 if not self.read_only:
                     self._receipts.closed()
@@ -271,10 +282,10 @@ class File:
                 self._hold.release()
 
     def _usable(self) -> duckdb.DuckDBPyConnection:
-        if self._connection is None and self._hold is not None and not self._closed:
-            self._connection = self._open()
-        if self._connection is None:
+        if self._closed:
             raise ClosedError(f"{self.path} is closed.")
+        if self._connection is None:
+            self._connection = self._open()
         return self._connection
 
 
@@ -320,9 +331,12 @@ class Hold:
         have it that only read.
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
-        except OSError:
-            return None
+            with naming(path):
+                descriptor = os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
+        except StorageError as error:
+            if isinstance(error.__cause__, (FileNotFoundError, IsADirectoryError)):
+                return None
+            raise
         if not _locked_patiently(descriptor, read_only=read_only):
             os.close(descriptor)
             return None
@@ -336,13 +350,15 @@ def _create(path: Path) -> None:
     """An empty store, whole or not at all; nothing when another process is quicker."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
     remove(unfinished)
-    try:
-        with _translated(path), connect(unfinished, read_only=False) as connection:
-            schema.create(connection)
-            connection.execute("CHECKPOINT")
-        schema.take_a_free_place(unfinished, path)
-    finally:
-        remove(unfinished)
+    with _translated(path):
+        try:
+            with connect(unfinished, read_only=False) as connection:
+                schema.create(connection)
+                connection.execute("CHECKPOINT")
+            schema.take_a_free_place(unfinished, path)
+        finally:
+            with suppress(OSError):
+                remove(unfinished)
 
 
 def _locked_patiently(descriptor: int, *, read_only: bool) -> bool:
@@ -402,11 +418,12 @@ _PID: Final = re.compile(r"\(PID (\d+)\)")
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """DuckDB's errors as ours, most specific first."""
+    """DuckDB's errors and the system's as ours, most specific first."""
     import duckdb
 
     try:
-        yield
+        with naming(path):
+            yield
     except duckdb.Error as error:
         text = str(error)
         if "Could not set lock" in text:
@@ -420,7 +437,7 @@ def _translated(path: Path) -> Iterator[None]:
             ) from error
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             raise CorruptionError(f"{path} is damaged: {text}. {way_out(path.parent)}") from error
-        raise StorageError(f"{path}: {text}") from error
+        raise StorageError(f"{path}: {text} {remedy(text)}".rstrip()) from error
 
 
 def _locked(path: Path, text: str) -> LockedError:

@@ -65,6 +65,10 @@ class Receipts:
         self._log = 0
         self._descriptor: int | None = None
 
+    def opened(self) -> None:
+        """When DuckDB has opened the file, and may have begun another log."""
+        self._head, self._log = None, 0
+
     def committed(self) -> None:
         """After a commit or a checkpoint; 5 us."""
         size = log_size(self._path)
@@ -83,7 +87,8 @@ class Receipts:
             finally:
                 os.close(descriptor)
             if head is not None:
-                self._write(Receipt(head, log_size(self._path)))
+                # A checkpoint that ended badly may leave a log whose content is in the file.
+                self._write(Receipt(head, log_size(self._path) if self._head_now() == head else 0))
         self._release()
 
     def withdraw(self) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import zlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from chroma_plugin.errors import StorageError
 
 _PIECE: Final = 8 << 20
 
@@ -16,15 +19,49 @@ _PIECE: Final = 8 << 20
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make a temporary file beside `path`, put it on disk, and only then give it the name."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with naming(path):
+        try:
+            write(temporary)
+            sync(temporary)
+            if path.is_dir():
+                discard(path)
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        sync(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What the system refuses, as a StorageError that says where, and what to do."""
     try:
-        write(temporary)
-        sync(temporary)
-        if path.is_dir():
-            discard(path)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync(path.parent)
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror or error}. {remedy(str(error.strerror))}".rstrip()) from error
+
+
+_REMEDIES: Final = {
+    errno.ENOSPC: "Make room on the disk",
+    errno.EDQUOT: "Make room, or have the quota raised",
+    errno.EFBIG: "Raise the limit of the size of files (ulimit -f)",
+    errno.EMFILE: "Close files, or raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "Close files, or raise the system's limit of open files",
+    errno.EROFS: "Mount the disk so that it can be written, or open the store with read_only=True",
+    errno.EACCES: "See that this user may write there, or open the store with read_only=True",
+    errno.EPERM: "See that this user may write there, or open the store with read_only=True",
+    errno.EIO: "The disk fails, as the system's log should tell: save the store to another one",
+}
+
+
+def remedy(text: str) -> str:
+    """What to do about an error of the system that is named in a text; empty when there is nothing to say."""
+    for number, advice in _REMEDIES.items():
+        if os.strerror(number) in text:
+            return f"What was acknowledged is kept. {advice}; then go on, or try again."
+    return ""
 
 
 def copy_bytes(descriptor: int, size: int, target: Path, on_bytes: Callable[[int], object]) -> None:

@@ -7,13 +7,13 @@ the file is on disk, with its header, before the journal lets go of what is in i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from chroma_plugin.errors import CorruptionError
+from chroma_plugin.errors import CorruptionError, StorageError
 from chroma_plugin.toolkit import saved_table, vector_file
 from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.journal import Journal
@@ -53,8 +53,7 @@ def _saved(journal: Journal, dimension: int | None) -> Table | None:
     file = VectorFile.open(path, dimension)
     table = saved_table.load(file, mark)
     if table is not None:
-        file.remove_others()
-        file.trim()
+        _tidy(file)
     return table
 
 
@@ -76,9 +75,15 @@ def _of_settled(journal: Journal, dimension: int | None) -> Table:
         raise CorruptionError(f"{where}: {error} {way_out()}") from error
     if isinstance(table.vectors, VectorFile):
         # Only now is it certain that nothing of what goes is needed.
-        table.vectors.remove_others()
-        table.vectors.trim()
+        _tidy(table.vectors)
     return table
+
+
+def _tidy(file: VectorFile) -> None:
+    """Where nothing can be written at the moment, reading goes on, and the next opening tries again."""
+    file.remove_others()
+    with suppress(StorageError):
+        file.trim()
 
 
 def possible(journal: Journal) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.toolkit.blocks import Blocks
+from chroma_plugin.toolkit.files import naming
 from chroma_plugin.toolkit.vectors import RowNumbers
 
 Lengths = npt.NDArray[np.int32]
@@ -122,18 +123,21 @@ def append(path: Path, texts: Sequence[Sequence[str | None]], known: TextFile | 
     lengths = [known.lengths] if known else []
     size = known.size if known else 0
     blocks = known.blocks if known else None
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        os.ftruncate(descriptor, size)
-        for first in range(0, len(texts[0]), _ROWS_AT_ONCE):
-            encoded = [_encoded(column[first : first + _ROWS_AT_ONCE]) for column in texts]
-            lengths.append(np.array([[_length(text) for text in column] for column in encoded], dtype=np.int32).T)
-            size = _write(descriptor, b"".join(text or b"" for row in zip(*encoded, strict=True) for text in row), size)
-        os.fsync(descriptor)
-        before = blocks or _blocks(path, descriptor, 0, [])
-        checksums = before.on(descriptor).grown(size).checksums
-    finally:
-        os.close(descriptor)
+    with naming(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            os.ftruncate(descriptor, size)
+            for first in range(0, len(texts[0]), _ROWS_AT_ONCE):
+                encoded = [_encoded(column[first : first + _ROWS_AT_ONCE]) for column in texts]
+                lengths.append(np.array([[_length(text) for text in column] for column in encoded], dtype=np.int32).T)
+                size = _write(
+                    descriptor, b"".join(text or b"" for row in zip(*encoded, strict=True) for text in row), size
+                )
+            os.fsync(descriptor)
+            before = blocks or _blocks(path, descriptor, 0, [])
+            checksums = before.on(descriptor).grown(size).checksums
+        finally:
+            os.close(descriptor)
     return TextFile(path, np.concatenate(lengths) if lengths else np.empty((0, len(texts)), np.int32), checksums)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,7 @@ from chroma_plugin.toolkit import graph as graphs
 from chroma_plugin.toolkit import settling
 from chroma_plugin.toolkit import sketch as sketches
 from chroma_plugin.toolkit.background import Background
-from chroma_plugin.toolkit.files import discard
+from chroma_plugin.toolkit.files import discard, naming
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.journal import Journal
 from chroma_plugin.toolkit.planner import SKETCH_FROM, SKETCH_TAIL, TAIL_FROM, graph_from
@@ -120,7 +121,7 @@ class Upkeep:
             return
         made, codes = built
         if self._directory is not None and self._writable:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            _make(self._directory)
             sketches.save(made, codes, self._directory / f"{made.name}.sketch", view.table.stamps[: view.length])
         self._publish(sketches=(*kept, made))
         self._remove([f"{sketch.name}.sketch" for sketch in view.sketches if sketch not in kept])
@@ -230,13 +231,14 @@ class Upkeep:
 
     def _save(self, graph: Graph) -> None:
         if self._directory is not None and self._writable:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            _make(self._directory)
             graphs.save(graph, self._directory / f"{graph.name}.graph", self._store.settings)
 
     def _remove(self, names: Sequence[str]) -> None:
         if self._directory is not None and self._writable:
             for name in names:
-                discard(self._directory / name)
+                with suppress(OSError):  # it does no harm, and the next opening tries again
+                    discard(self._directory / name)
 
     def _forget(self, pattern: str, known: set[str]) -> None:
         """Delete the files of that kind that are of no use."""
@@ -295,6 +297,11 @@ class Upkeep:
         self._closed = True
         with self._tending:
             pass  # whatever was going on has stopped
+
+
+def _make(directory: Path) -> None:
+    with naming(directory):
+        directory.mkdir(parents=True, exist_ok=True)
 
 
 def _wants_compaction(view: View) -> bool:

@@ -26,10 +26,10 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from chroma_plugin.errors import CorruptionError, FormatVersionError, StorageError
+from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.damage import way_out
-from chroma_plugin.toolkit.files import replace_file, sync
+from chroma_plugin.toolkit.files import naming, replace_file, sync
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers
 from chroma_plugin.types import Matrix
@@ -74,7 +74,8 @@ class VectorFile:
         self._width = header.dimension * 4
         self._header = header
         self._length = header.rows
-        self._descriptor = os.open(path, os.O_RDWR)
+        with naming(path):
+            self._descriptor = os.open(path, os.O_RDWR)
         # Readers may hold on to it; and a client that is closed at exit still writes.
         weakref.finalize(self, os.close, self._descriptor).atexit = False
         block, size = header.in_block * self._width, header.rows * self._width
@@ -88,12 +89,13 @@ class VectorFile:
     @classmethod
     def create(cls, directory: Path, dimension: int) -> VectorFile:
         """An empty one, with the next number."""
-        directory.mkdir(parents=True, exist_ok=True)
-        number = 1 + max((int(path.stem) for path in directory.glob("*.*") if path.stem.isdecimal()), default=0)
-        path = directory / f"{number}.vectors"
-        path.touch(exist_ok=False)
-        for parent in (directory.parent, directory.parent.parent):  # it may have been made just now
-            sync(parent)
+        with naming(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            number = 1 + max((int(path.stem) for path in directory.glob("*.*") if path.stem.isdecimal()), default=0)
+            path = directory / f"{number}.vectors"
+            path.touch(exist_ok=False)
+            for parent in (directory.parent, directory.parent.parent):  # it may have been made just now
+                sync(parent)
         return cls(path, Header(_FORMAT, __version__, dimension, 0, 0, max(1, _BLOCK_BYTES // (dimension * 4)), []))
 
     @classmethod
@@ -121,13 +123,11 @@ class VectorFile:
     def stage(self, embeddings: Matrix) -> None:
         data = np.ascontiguousarray(embeddings, dtype="<f4").data.cast("B")
         place = self._length * self._width
-        try:
+        with naming(self.path):
             self._reserve(len(embeddings))
             while data:
                 written = os.pwrite(self._descriptor, data, place)
                 data, place = data[written:], place + written
-        except OSError as error:
-            raise StorageError(f"{self.path} can't grow: {error}. Nothing was kept; make room.") from error
 
     def _reserve(self, count: int) -> None:
         """Make room on the disk: a full one must be noticed here, not when a mapped page is written back."""
@@ -156,7 +156,8 @@ class VectorFile:
 
     def trim(self) -> None:
         """Give back the room on the disk that was made and not used."""
-        os.ftruncate(self._descriptor, self._length * self._width)
+        with naming(self.path):
+            os.ftruncate(self._descriptor, self._length * self._width)
         self._capacity = self._length
 
     @property
@@ -184,7 +185,8 @@ class VectorFile:
     def settle(self, stamps: npt.NDArray[np.int64]) -> None:
         """Put the first ``len(stamps)`` rows on disk, for good, each with its stamp."""
         rows = len(stamps)
-        os.fsync(self._descriptor)
+        with naming(self.path):
+            os.fsync(self._descriptor)
         blocks = self._blocks.grown(rows * self._width)
         numbers = stamps.astype("<i8").tobytes()
         replace_file(self.path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(numbers))
@@ -231,11 +233,9 @@ def read_header(path: Path, dimension: int | None, *, whole: bool = True) -> Hea
     that is shorter than it says.
     """
     try:
-        header = parse_header(path.with_suffix(".header").read_bytes(), path)
+        header = parse_header(_content(path.with_suffix(".header")), path)
         size = path.stat().st_size if whole else header.rows * header.dimension * 4
-    except (CorruptionError, FormatVersionError):
-        raise
-    except OSError as error:
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise _damaged(path, str(error)) from error
     if (
         dimension not in (None, header.dimension)
@@ -266,12 +266,23 @@ def parse_header(sealed: bytes, path: Path) -> Header:
 def _read_stamps(path: Path, header: Header) -> npt.NDArray[np.int64]:
     try:
         # There may be more of them than the header knows: it is written after them.
-        text = path.with_suffix(".stamps").read_bytes()[: header.rows * 8]
-    except OSError as error:
+        text = _content(path.with_suffix(".stamps"))[: header.rows * 8]
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise _damaged(path, str(error)) from error
     if len(text) != header.rows * 8 or zlib.crc32(text) != header.stamps_checksum:
         raise _damaged(path.with_suffix(".stamps"), "its checksum is wrong")
     return np.frombuffer(text, dtype="<i8")
+
+
+def _content(path: Path) -> bytes:
+    """What can't be read at the moment, for want of a descriptor, say, is not damaged."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        raise
+    except OSError:
+        with naming(path):
+            raise
 
 
 def _damaged(path: Path, what: str) -> CorruptionError:

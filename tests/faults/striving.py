@@ -31,6 +31,8 @@ def strive(directory: str, seed: int, length: int, fault: dict[str, int], leave:
         if error is None:
             continue
         _must_be_clear(error, place)
+        if operation.kind == "reopen":  # what was not open yet can't be read
+            shim.end()
         worker = _usable(worker, place)
         shown = _shown(worker, made, number)
         say(f"shown {shown}")

@@ -178,13 +178,15 @@ class Worker:
         if operation.kind == "reopen":
             self.client.close()
             self.client = chroma_plugin.PersistentClient(self.directory)
+            for collection in self.client.list_collections():
+                collection.count()  # which loads it
         elif operation.kind in ("compact", "persist"):
             getattr(self.client, operation.kind)()
         elif operation.kind == "create_collection":
             configuration = {"hnsw": {"space": SPACES[operation.collection]}}
             self.client.create_collection(
                 operation.collection, configuration=configuration, embedding_function=None, **operation.arguments
-            )
+            ).count()
         elif operation.kind == "delete_collection":
             self.client.delete_collection(operation.collection)
         else:
