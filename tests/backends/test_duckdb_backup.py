@@ -125,13 +125,11 @@ def check(path: Path, acknowledged: dict[str, int]) -> None:
             assert newest["first", writer] - 1 <= newest["second", writer] <= newest["first", writer]
 
 
-@pytest.mark.parametrize("log_bytes", ["256MB", "20KB"])
-def test_it_shows_one_moment(
-    client: chromadb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_bytes: str
-) -> None:
-    """Four threads write; with a small log DuckDB moves it into the file all the time, also while it is copied."""
-    monkeypatch.setitem(file._SAFE, "wal_autocheckpoint", log_bytes)
-    with chromadb.PersistentClient(tmp_path / "other") as client:
+@pytest.mark.parametrize("log_bytes", [256 << 20, 20_000])
+def test_it_shows_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_bytes: int) -> None:
+    """Four threads write; a small log is moved into the file all the time, but while it is copied."""
+    monkeypatch.setattr(file, "_LONGEST_LOG", log_bytes)
+    with chromadb.PersistentClient(tmp_path / "store") as client:
         first, second = made(client, "first"), made(client, "second")
         writers = [Writer(f"writer{number}", first, second) for number in range(4)]
         for writer in writers:
@@ -148,6 +146,42 @@ def test_it_shows_one_moment(
                 writer.stopping = True
             for writer in writers:
                 writer.join()
+
+
+def test_a_transaction_is_in_it_or_is_not(client: chromadb.Client, tmp_path: Path) -> None:
+    """What it changed in two collections is changed in both: nothing is lost between two accounts."""
+    accounts = [made(client, name) for name in ("giver", "taker")]
+    for account, start in zip(accounts, (1_000, 0), strict=True):
+        account.add(ids=["account"], embeddings=[[1.0] * DIMENSION], metadatas=[{"amount": start}])
+    done, stopping = [0], threading.Event()
+
+    def amount(collection: Any) -> int:
+        [facts] = collection.get(ids=["account"])["metadatas"]
+        return int(facts["amount"])
+
+    def pay() -> None:
+        while not stopping.is_set():
+            with client.transaction() as inside:
+                here, there = (inside.collection(account) for account in accounts)
+                here.update(ids=["account"], metadatas=[{"amount": amount(here) - 1}])
+                there.update(ids=["account"], metadatas=[{"amount": amount(there) + 1}])
+            done[0] += 1
+
+    payer = threading.Thread(target=pay, daemon=True)
+    payer.start()
+    try:
+        for number in range(2):
+            while done[0] < 3 * number + 1:
+                time.sleep(0.01)
+            acknowledged = done[0]
+            client.backup(tmp_path / f"backup{number}")
+            with chromadb.PersistentClient(tmp_path / f"backup{number}") as copy:
+                left, paid = (amount(copy.get_collection(name, embedding_function=None)) for name in ("giver", "taker"))
+            assert left + paid == 1_000
+            assert paid >= acknowledged
+    finally:
+        stopping.set()
+        payer.join()
 
 
 def while_copying(client: chromadb.Client, path: Path, work: Callable[[], object]) -> None:
@@ -257,6 +291,33 @@ os._exit(0)
             client.backup(tmp_path / state)
         assert {path: path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()} == before
         assert everything(tmp_path / state, read_only=True) == everything(tmp_path / "store")
+
+
+@pytest.mark.parametrize("writer", ["is there", "was there"])
+def test_a_reader_backs_up_what_it_reads(tmp_path: Path, writer: str) -> None:
+    """Also when somebody has opened the store for writing meanwhile, or has written to it."""
+    with chromadb.PersistentClient(tmp_path / "store") as client:
+        before = contents(made(client, count=300))
+    program = f"""
+import sys, time, numpy, chroma_plugin
+client = chroma_plugin.PersistentClient(sys.argv[1])
+if sys.argv[2] == "was there":
+    things = client.get_collection("things", embedding_function=None)
+    things.add(ids=["late"], embeddings=numpy.ones((1, {DIMENSION})))
+    client.close()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "store"), writer]
+    with (
+        chromadb.PersistentClient(tmp_path / "store", read_only=True) as client,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        client.backup(tmp_path / "backup")
+        process.communicate()
+    assert everything(tmp_path / "backup") == {"things": before}
 
 
 def test_a_store_that_opened_quickly_is_backed_up_whole(tmp_path: Path) -> None:
