@@ -16,7 +16,7 @@ from support.server import running_server
 import chroma_plugin
 
 PAGE = Path(__file__).parents[2] / "docs" / "api-reference.md"
-IN_MEMORY, ON_DISK, SERVER, COLLECTIONS, UTILITIES, RECORDS, ASYNC = re.findall(
+IN_MEMORY, ON_DISK, SERVER, COLLECTIONS, UTILITIES, RECORDS, TRANSACTIONS, ASYNC = re.findall(
     r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
 )
 
@@ -117,6 +117,11 @@ def test_records_line_by_line(collection: chroma_plugin.Collection) -> None:
     )
     assert found["ids"] == [["uri10"], ["uri10"]]
     assert collection.update().updated == []
+
+
+def test_transactions() -> None:
+    """The block on transactions orders two lamps of two, and no third."""
+    assert run(TRANSACTIONS)["order"]
 
 
 def test_async() -> None:
