@@ -23,7 +23,6 @@ from unittest.mock import patch
 
 import numpy as np
 from chroma_plugin_duckdb import checkpoint, guard
-from chroma_plugin_duckdb.file import File
 from chroma_plugin_duckdb.receipt import Receipts
 
 import chroma_plugin as chromadb
