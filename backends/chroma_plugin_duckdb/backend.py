@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final
 from uuid import UUID
 
@@ -172,8 +173,16 @@ def facts(path: Path, *, read_only: bool) -> dict[str, Any]:
         "read_only": read_only,
         "duckdb": version("duckdb"),
         "file_bytes": path.stat().st_size,
-        "bytes_on_disk": sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file()),
+        "bytes_on_disk": sum(map(_size, path.parent.rglob("*"))),
     }
+
+
+def _size(path: Path) -> int:
+    """Of a file; 0 for what is none, and for one that has just been deleted."""
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_size if S_ISREG(found.st_mode) else 0
+    return 0
 
 
 def examined(path: Path, *, read_only: bool) -> Hold | None:

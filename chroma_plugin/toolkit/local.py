@@ -257,8 +257,12 @@ class LocalStore(CollectionStore):
         return settling.finish(self, self._journal)
 
     def retire(self) -> None:
-        """The collection is gone: stop working for it."""
+        """The collection goes: stop working for it, and wait until that has stopped."""
         self._upkeep.close()
+
+    def resume(self) -> None:
+        """It stays after all."""
+        self._upkeep.reopen()
 
     def publish(self, view: View) -> None:
         """Put another picture of the same records in place: new graphs, or a table without its dead rows."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import cast
 from uuid import UUID
 
@@ -44,7 +44,8 @@ class LocalBackend(Backend):
         self._catalog.update_collection(info)
 
     def drop_collection(self, info: CollectionInfo) -> None:
-        self._catalog.drop_collection(info)
+        with self._resting([info]):
+            self._catalog.drop_collection(info)
         self._forget([info])
 
     def open_collection(self, info: CollectionInfo) -> LocalStore:
@@ -66,10 +67,14 @@ class LocalBackend(Backend):
         self._catalog.create_database(tenant, name)
 
     def drop_database(self, tenant: str, name: str) -> None:
-        self._forget(self._catalog.drop_database(tenant, name))
+        with self._resting(self._catalog.collections(tenant, name)):
+            gone = self._catalog.drop_database(tenant, name)
+        self._forget(gone)
 
     def reset(self) -> None:
-        self._forget(self._catalog.clear())
+        with self._resting(self._catalog.every_collection()):
+            gone = self._catalog.clear()
+        self._forget(gone)
 
     def commit(self, changes: Sequence[Change]) -> None:
         stores = [cast(LocalStore, change.store) for change in changes]
@@ -98,7 +103,19 @@ class LocalBackend(Backend):
     def close(self) -> None:
         self._background.close()
 
+    @contextmanager
+    def _resting(self, going: Iterable[CollectionInfo]) -> Iterator[None]:
+        """Nothing works on them in the background while they are dropped, and after that, unless it fails."""
+        stores = [store for info in going if (store := self._stores.get(info.id))]
+        for store in stores:
+            store.retire()
+        try:
+            yield
+        except BaseException:
+            for store in stores:
+                store.resume()
+            raise
+
     def _forget(self, gone: Iterable[CollectionInfo]) -> None:
         for info in gone:
-            if store := self._stores.pop(info.id, None):
-                store.retire()
+            self._stores.pop(info.id, None)

@@ -253,7 +253,7 @@ class Upkeep:
         with self._tending:
             with self._store.writing:
                 view = self._store.view
-                if view.count == view.length:
+                if view.count == view.length or self._closed:
                     return
                 table = self._compacted(view)
             self._remove([f"{sketch.name}.sketch" for sketch in view.sketches])
@@ -297,6 +297,9 @@ class Upkeep:
         self._closed = True
         with self._tending:
             pass  # whatever was going on has stopped
+
+    def reopen(self) -> None:
+        self._closed = False
 
 
 def _make(directory: Path) -> None:

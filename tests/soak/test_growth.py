@@ -1,0 +1,172 @@
+"""Nothing grows without end: after fifty cycles of anything, a process holds and a directory keeps what they did after
+fifteen.
+
+CHROMA_SOAK_CYCLES makes the long form (``-m soak``) as long as one likes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pytest
+from support.server import start_server
+from support.usage import Usage
+from support.vectors import clustered
+
+import chroma_plugin as chromadb
+from chroma_plugin.errors import ChromaError
+from chroma_plugin.toolkit import settling, upkeep
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="looks into /proc")
+
+COUNT, DIMENSION = 1_500, 32
+IDS = [f"r{n}" for n in range(COUNT)]
+ROWS = clustered(COUNT, DIMENSION)
+TEXTS = [f"the record {n} of {COUNT}, {'words ' * (n % 20)}" for n in range(COUNT)]
+METADATAS = [{"n": n, "tenth": n % 10} for n in range(COUNT)]
+LONG = int(os.environ.get("CHROMA_SOAK_CYCLES", "300"))
+CYCLES = [
+    pytest.param(50, marks=pytest.mark.faults, id="short"),
+    pytest.param(LONG, marks=[pytest.mark.soak, pytest.mark.timeout(10 * LONG + 300)], id="long"),
+]
+
+
+@dataclass
+class Place:
+    """A client that can be opened again, and where to look what it uses."""
+
+    open: Callable[[], chromadb.Client]
+    directory: Path
+    pid: int | None = None
+    memory: int = 12 << 20
+    """Bytes that come and go."""
+
+    def __post_init__(self) -> None:
+        self.client = self.open()
+
+    def things(self) -> chromadb.Collection:
+        return self.client.get_or_create_collection("things", embedding_function=None)
+
+    def usage(self) -> Usage:
+        return Usage.now(self.directory, self.pid)
+
+
+@pytest.fixture(autouse=True)
+def busy_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small collections are settled, sketched and put into graphs, too."""
+    monkeypatch.setattr(settling, "SETTLE_FROM", 50_000)
+    monkeypatch.setattr(upkeep, "_QUIET", 0.01)
+    monkeypatch.setattr(upkeep, "_DEAD_FROM", 500)
+    monkeypatch.setattr(upkeep, "SKETCH_FROM", 500)
+    monkeypatch.setattr(upkeep, "graph_from", lambda: 1_000)
+
+
+@pytest.fixture(params=["memory", "duckdb", "rest"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "rest":
+        server = start_server(tmp_path / "store")
+        # An idle allocator of the server keeps more than one that is told to let go.
+        made = Place(lambda: chromadb.HttpClient(*server), tmp_path / "store", server.process.pid, 40 << 20)
+    elif request.param == "duckdb":
+        made = Place(lambda: chromadb.PersistentClient(tmp_path), tmp_path)
+    else:
+        made = Place(chromadb.Client, tmp_path)
+    yield made
+    made.client.close()
+    if request.param == "rest":
+        server.stop()
+
+
+def add_and_delete(place: Place) -> None:
+    things = place.things()
+    things.add(ids=IDS, embeddings=ROWS, documents=TEXTS, metadatas=METADATAS)
+    things.delete(ids=IDS)
+
+
+def replace(place: Place) -> None:
+    place.things().upsert(ids=IDS, embeddings=ROWS, documents=TEXTS, metadatas=METADATAS)
+
+
+def update_texts(place: Place) -> None:
+    things = place.things()
+    if not things.count():
+        replace(place)
+    things.update(ids=IDS[:300], documents=TEXTS[:300], metadatas=METADATAS[:300])
+
+
+def create_and_drop(place: Place) -> None:
+    made = place.client.create_collection("passing", embedding_function=None)
+    made.add(ids=IDS, embeddings=ROWS, documents=TEXTS, metadatas=METADATAS)
+    made.create_index()
+    made.query(query_embeddings=ROWS[:5])
+    place.client.delete_collection("passing")
+
+
+def open_and_close(place: Place) -> None:
+    replace(place)
+    place.client.close()
+    place.client = place.open()
+    assert place.things().count() in (0, COUNT)  # one in memory begins anew
+
+
+def search(place: Place) -> None:
+    things = place.things()
+    if not things.count():
+        replace(place)
+    for n in range(10):
+        things.query(query_embeddings=ROWS[n : n + 8], where={"n": {"$gt": n}}, n_results=20)
+        things.get(where={"tenth": n}, where_document={"$contains": "words"}, limit=50)
+        things.search_text(f"record {n} words", n_results=5)
+
+
+def fail(place: Place) -> None:
+    things = place.things()
+    if not things.count():
+        replace(place)
+    refused: list[Callable[[], object]] = [
+        lambda: things.upsert(ids=IDS, embeddings=ROWS[:, :-1]),
+        lambda: things.add(ids=["a"] * COUNT, embeddings=ROWS),
+        lambda: things.add(ids=IDS, embeddings=np.full_like(ROWS, np.nan)),
+        lambda: things.add(ids=IDS, embeddings=ROWS, on_conflict="error"),
+        lambda: things.get(where={"$bad": 1}),
+        lambda: place.client.create_collection("things", embedding_function=None),
+        lambda: place.client.get_collection("absent"),
+    ]
+    for call in refused:
+        with pytest.raises(ChromaError):
+            call()
+
+
+@pytest.mark.parametrize("cycles", CYCLES)
+@pytest.mark.parametrize(
+    "cycle", [add_and_delete, replace, update_texts, create_and_drop, open_and_close, search, fail]
+)
+def test_it_levels_off(place: Place, cycle: Callable[[Place], None], cycles: int) -> None:
+    """Memory, disk, files, descriptors, threads and mappings: compared at the same point of a cycle, at its most."""
+    for _ in range(15):
+        cycle(place)
+    before, times = most(place, cycle, 5), []
+    for _ in range(cycles - 25):
+        start = perf_counter()
+        cycle(place)
+        times.append(perf_counter() - start)
+    after = most(place, cycle, 5)
+    half = len(times) // 2
+    ratio = np.median(times[half:]) / np.median(times[:half])
+    print(f"{cycle.__name__}: {before} -> {after}; the second half took {ratio:.2f} of the first's time")
+    assert not (grown := after.beyond(before, memory=place.memory, disk=1.5)), grown
+
+
+def most(place: Place, cycle: Callable[[Place], None], times: int) -> Usage:
+    """The greatest of each, over some cycles: files grow and are written anew."""
+    found = []
+    for _ in range(times):
+        cycle(place)
+        found.append(place.usage())
+    names = Usage.__dataclass_fields__
+    return Usage(**{name: max(getattr(usage, name) for usage in found) for name in names})
