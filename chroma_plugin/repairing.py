@@ -35,8 +35,15 @@ class Repair:
     report: Path | None = None
     """A file there with what is left of the records that could not be kept whole: JSON, one to a line."""
     collections: list[RepairedCollection] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """What was wrong."""
     notes: list[str] = field(default_factory=list)
-    """What was found, in the order in which it was met."""
+    """What was left out or could not be verified, besides the records that are named."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was there is there again."""
+        return not self.notes and all(each.whole for each in self.collections)
 
 
 class Repairer(Protocol):

@@ -108,18 +108,21 @@ class File:
                 checkpoint.undo(self.path, self._hold.descriptor, read_only=self.read_only)
         connection = connect(self.path, read_only=self.read_only)
         try:
-            _check_format(connection, self.path)
-            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
-            connection.execute("SET lock_configuration = true")
-            if checkpoint.SUPPORTED and not self.read_only:
-                with _translated(self.path):
-                    self._descriptor = os.open(self.path, os.O_RDONLY)
+            with _translated(self.path):
+                self._prepare(connection)
         except BaseException:
             connection.close()
             raise
         self._touched, self._log_is_named = True, False
         self._receipts.opened()
         return connection
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        _check_format(connection, self.path)
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute("SET lock_configuration = true")
+        if checkpoint.SUPPORTED and not self.read_only:
+            self._descriptor = os.open(self.path, os.O_RDONLY)
 
     def _shut(self) -> None:
         """Let go of the file."""

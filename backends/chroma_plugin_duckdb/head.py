@@ -57,6 +57,9 @@ def mended(data: bytes) -> Iterator[bytes]:
     database header for both, which is an older state where the newer one was lost.
     """
     main, first, second = _pages(data)
+    if data[8:12] != _MAGIC and not _is_sound(first) and not _is_sound(second):
+        return  # nothing in it looks like one
+    main = main[:8] + _MAGIC + main[12:]
     pairs = [(_sealed(first), _sealed(second))]
     pairs += [(page, _sealed(_aged(page))) for page in (first, second) if _is_sound(page)]
     for one, other in pairs:

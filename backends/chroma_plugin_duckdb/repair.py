@@ -71,7 +71,7 @@ class DuckDBRepairer:
         faults = self.faults()
         if not faults:
             return Repair()
-        repair = Repair(notes=faults)
+        repair = Repair(faults=faults)
         work = self._directory / _WORK
         shutil.rmtree(work, ignore_errors=True)
         for part in ("source", "store"):
@@ -141,15 +141,14 @@ def _save(path: Path, work: Path, repair: Repair) -> None:
     """Write all that can be read into a new store, and the rest, as far as it can be, into the report."""
     salvaged = Salvaged(path, work / "source", repair.notes)
     try:
-        collections = salvaged.collections()
-        if not collections and not salvaged.readable:
-            raise StorageError(f"Nothing of it can be read, so nothing was changed. {' '.join(repair.notes)}")
+        if not salvaged.readable:
+            raise StorageError(f"Nothing of it can be read, so nothing was changed. {' '.join(repair.faults)}")
         file = File(work / "store" / NAME, read_only=False)
         try:
             catalog = DuckDBCatalog(file)
             _make_places(catalog, *salvaged.places())
             with (work / _REPORT).open("wb") as report:
-                for found in collections:
+                for found in salvaged.collections:
                     repair.collections.append(_Saving(file, catalog, found, path.parent, repair.notes, report).done())
             file.checkpoint()
         finally:

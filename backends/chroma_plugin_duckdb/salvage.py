@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 2_048
 """Rows that are read, or given up, together."""
 
+_MOST_MISSING: Final = 1 << 28
+"""Bytes at the end of a file that may be made up for; a damaged head may claim any number."""
+
 Columns = Mapping[str, Sequence[Any]]
 """By name; a column that can't be read is not in it."""
 
@@ -115,7 +118,9 @@ def _copies(path: Path, place: Path) -> Iterator[Path]:
         shutil.copyfile(path, file_of_its_own)
         with file_of_its_own.open("r+b") as copy:
             copy.write(candidate)
-        os.truncate(file_of_its_own, max(path.stat().st_size, wanted_size(candidate) or 0))
+        size, wanted = path.stat().st_size, wanted_size(candidate) or 0
+        if size < wanted < 2 * size + _MOST_MISSING:
+            os.truncate(file_of_its_own, wanted)  # DuckDB refuses what is too short, and sees what is not there
         yield file_of_its_own
 
 
@@ -132,8 +137,11 @@ def _copy_log(path: Path, file: Path, notes: list[str]) -> None:
     log, size, receipt = log_of(path), log_size(path), Receipt.read(path)
     with file.open("rb") as opened:
         head = Head.parse(opened.read(SIZE))
-    if receipt is not None and head is not None and receipt.head == head and size < receipt.log:
-        notes.append(f"{log} has {size} of the {receipt.log} bytes that were acknowledged.")
+    if receipt is not None and head is not None:
+        if receipt.head.identifier != head.identifier or receipt.head.iteration > head.iteration:
+            notes.append(f"{path} is another file than the one that was here last, or an older state of it.")
+        elif receipt.head == head and size < receipt.log:
+            notes.append(f"{log} has {size} of the {receipt.log} bytes that were acknowledged.")
     if not size or not log.is_file():
         return
     with log.open("rb") as opened:

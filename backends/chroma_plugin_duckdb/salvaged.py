@@ -71,13 +71,14 @@ class Salvaged:
         self._source = Source.open(path, place, notes)
         if self._source is None and self._saved is not None:
             notes.append("What was saved at the last clean end was used; what was written since is lost.")
+        self.collections: Final = self._collections()
 
     @property
     def readable(self) -> bool:
         """Whether there is a catalog at all, be it empty."""
         return self._source is not None or self._saved is not None
 
-    def collections(self) -> list[FoundCollection]:
+    def _collections(self) -> list[FoundCollection]:
         """All that are known by name, or by their records."""
         found = dict(self._infos())
         for name in self._source.tables() if self._source is not None else ():
@@ -92,7 +93,7 @@ class Salvaged:
         databases = [(tenant, name) for tenant, name in self._complete("databases", ("tenant", "name"))]
         if self._saved is not None:
             tenants, databases = [*tenants, *self._saved.tenants], [*databases, *self._saved.databases]
-        infos = [each.info for each in self.collections()]
+        infos = [each.info for each in self.collections]
         databases += [(info.tenant, info.database) for info in infos]
         tenants += [tenant for tenant, _ in databases]
         return list(dict.fromkeys(tenants)), list(dict.fromkeys(databases))
@@ -125,6 +126,8 @@ class Salvaged:
     def _found(self, number: int, info: CollectionInfo) -> FoundCollection:
         table = records_table(number)
         saved = self._table(info.id) if self._is_saved_better(table) else None
+        if self._source is None and saved is None:
+            self._notes.append(f"No record of collection {info.name!r} can be read.")
         return FoundCollection(info, self._source, table, saved)
 
     def _is_saved_better(self, table: str) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def mend(path: Path | None, *, json: bool) -> None:
-    """Exit code 1 when something could not be saved."""
+    """Exit code 1 when not all could be saved."""
     if path is None:
         raise typer.BadParameter("--repair needs the PATH of a store.")
     done = repairer_of(path).repair()
@@ -24,7 +24,7 @@ def mend(path: Path | None, *, json: bool) -> None:
         as_json(_plain(done))
     else:
         _show(done)
-    if not all(each.whole for each in done.collections):
+    if not done.complete:
         raise typer.Exit(1)
 
 
@@ -36,8 +36,8 @@ def _show(done: Repair) -> None:
     if done.originals is None:
         say("Nothing is damaged; nothing was changed.", "bold")
         return
-    for note in done.notes:
-        say(note)
+    for line in (*done.faults, *done.notes):
+        say(line)
     rows = [
         (each.name, str(each.kept), str(len(each.lost) + each.lost_unknown), str(len(each.incomplete)))
         for each in done.collections

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.toolkit.blocks import Blocks
-from chroma_plugin.toolkit.files import naming
+from chroma_plugin.toolkit.files import discard, naming
 from chroma_plugin.toolkit.vectors import RowNumbers
 
 Lengths = npt.NDArray[np.int32]
@@ -124,6 +124,8 @@ def append(path: Path, texts: Sequence[Sequence[str | None]], known: TextFile | 
     size = known.size if known else 0
     blocks = known.blocks if known else None
     with naming(path):
+        if path.is_dir():
+            discard(path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             os.ftruncate(descriptor, size)

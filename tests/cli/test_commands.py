@@ -106,7 +106,28 @@ def test_doctor_finds_a_damaged_store(run: Run, store: Path) -> None:
     database.write_bytes(bytes(content))
     result = run("doctor", store, "--json")
     assert result.exit_code == 1
-    assert [name for name, finding in findings(result).items() if finding["health"] == "wrong"]
+    assert "doctor --repair" in findings(result)[str(store)]["remedy"]
+
+
+def test_doctor_repairs(run: Run, store: Path) -> None:
+    """What was saved is shown, and where the files are as they were; a sound store is left alone."""
+    with (store / "chroma.duckdb").open("r+b") as file:
+        file.seek(9_000)  # among zeros in one of the two headers
+        file.write(b"damage")
+    first, second = run("doctor", store, "--repair"), run("doctor", store, "--repair", "--json")
+    assert "pets" in first.output
+    assert "20" in first.output
+    assert f"{store}/damaged-" in first.output.replace("\n", "")
+    assert second.exit_code == 0
+    assert json.loads(second.stdout)["originals"] is None
+    assert run("doctor", store).exit_code == 0
+
+
+def test_doctor_repairs_only_what_is_named(run: Run) -> None:
+    """--repair without a path is an error."""
+    result = run("doctor", "--repair")
+    assert result.exit_code == 2
+    assert "PATH" in result.output
 
 
 def test_doctor_on_a_store_in_use(run: Run, store: Path) -> None:

@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,8 @@ pytest.importorskip("numkong")
 
 SEED = int(os.environ.get("CHROMA_WOUNDS_SEED", "1"))
 STORES = ("closed", "killed")
+NEEDED = {".duckdb", ".wal", ".vectors", ".stamps", ".header", ".texts"}
+"""Files of which damage is an error; all others are made anew."""
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +40,14 @@ def kinds_of(stores: Path, store: str) -> list[str]:
     return list({Path(file).suffix: file for file in files(stores / store)}.values())
 
 
-def bad(trying: Trial, store: str, wound: Wound) -> str | None:
-    seen = trying.seen(store, wound)
+def bad(trying: Trial, store: str, wound: Wound, *, repair: bool) -> str | None:
+    seen = trying.seen(store, wound, repair=repair)
     return None if seen is None or seen[0] in GOOD else f"{store} {wound}: {seen[0]}, {seen[1]}"
 
 
-def all_bad(stores: Path, chosen: list[tuple[str, Wound]]) -> list[str]:
+def all_bad(stores: Path, chosen: list[tuple[str, Wound]], *, repair: bool = False) -> list[str]:
     with trial(stores) as trying:
-        return [found for store, wound in chosen if (found := bad(trying, store, wound))]
+        return [found for store, wound in chosen if (found := bad(trying, store, wound, repair=repair))]
 
 
 def test_unharmed_stores_are_right(stores: Path) -> None:
@@ -57,7 +59,7 @@ def test_unharmed_stores_are_right(stores: Path) -> None:
 
 
 def test_a_wound_to_each_kind_of_file(stores: Path) -> None:
-    """One of every kind of file, wounded in a way that the seed chooses."""
+    """One of every kind of file, wounded in a way that the seed chooses; and two of them repaired."""
     chooser = random.Random(SEED)
     chosen = [
         (store, chooser.choice(list(islice(wounds(stores / store, file, chooser), 12))))
@@ -66,6 +68,8 @@ def test_a_wound_to_each_kind_of_file(stores: Path) -> None:
     ]
 
     assert all_bad(stores, chosen) == []
+    needed = [each for each in chosen if Path(each[1].file).suffix in NEEDED]
+    assert all_bad(stores, chooser.sample(needed, 2), repair=True) == []
 
 
 def every_wound(stores: Path, count: int) -> list[tuple[str, Wound]]:
@@ -84,6 +88,15 @@ def test_wounds_to_every_file(stores: Path) -> None:
     assert all_bad(stores, every_wound(stores, int(os.environ.get("CHROMA_WOUNDS", "10")))) == []
 
 
+@pytest.mark.faults
+@pytest.mark.timeout(1200)
+def test_repairs_of_every_file(stores: Path) -> None:
+    """What was wounded opens again: all that is in it is right, what is not is told, the wounded files are kept."""
+    chosen = every_wound(stores, int(os.environ.get("CHROMA_WOUNDS", "10")))
+    needed = [each for each in chosen if Path(each[1].file).suffix in NEEDED]
+    assert all_bad(stores, needed, repair=True) == []
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_many_wounds_to_every_file(stores: Path) -> None:
@@ -92,11 +105,12 @@ def test_many_wounds_to_every_file(stores: Path) -> None:
     outcomes: Counter[str] = Counter()
     found = []
     with trial(stores) as trying:
-        for store, wound in chosen:
-            seen = trying.seen(store, wound)
-            outcomes[f"{store} {Path(wound.file).suffix} {'unchanged' if seen is None else seen[0]}"] += 1
+        for (store, wound), repair in product(chosen, (False, True)):
+            seen = trying.seen(store, wound, repair=repair)
+            how = "unchanged" if seen is None else seen[0]
+            outcomes[f"{store} {Path(wound.file).suffix} {'repaired' if repair else 'opened'} {how}"] += 1
             if seen is not None and seen[0] not in GOOD:
-                found.append(f"{store} {wound}: {seen}")
+                found.append(f"{store} {wound}, {repair=}: {seen}")
                 print(found[-1], flush=True)
     print(dict(outcomes))
     assert found == []

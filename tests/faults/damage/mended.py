@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from faults.damage.stores import Truth
 
 import chroma_plugin as chromadb
 from chroma_plugin.repairing import Repair
+
+_UNNAMED = re.compile(
+    "could not be used|bytes that were acknowledged|left out|older state|another file|last clean end|head of|No record"
+)
 
 
 def mended(place: Path, truth: Truth) -> Seen:
@@ -38,12 +43,12 @@ def mended(place: Path, truth: Truth) -> Seen:
 def _compared(place: Path, truth: Truth, done: Repair) -> Seen:
     there, wrong = _read(place), []
     told = {each.name: each for each in done.collections}
-    # Writes at the end of a lost log leave an older state; that is told in a note.
-    cut = any("could not be used" in note or "acknowledged" in note or "left out" in note for note in done.notes)
-    cut = cut or any("older state" in note or "last clean end" in note or "head of" in note for note in done.notes)
+    # What was in a lost log, or in a file that can't be read, is not named one by one; a note says so.
+    cut = bool(_UNNAMED.search(" ".join([*done.notes, *done.faults])))
     for name, records in truth.items():
-        found = there.pop(name, {})
-        each = told.get(name)
+        known_as = name if name in there else _renamed(there, records)
+        found = there.pop(known_as, {})
+        each = told.get(known_as)
         missing = set(records) - set(found)
         lost = set(each.lost) if each is not None else set()
         if each is not None and each.kept != len(found):
@@ -56,8 +61,14 @@ def _compared(place: Path, truth: Truth, done: Repair) -> Seen:
             wrong.append(f"{name}: {changed[:3]} changed, {list(set(found) - set(records))[:3]} new")
     if wrong:
         return Outcome.WRONG, f"{wrong} {done.notes}"
-    whole = not cut and all(each.whole for each in done.collections) and not there
-    return (Outcome.RIGHT, "") if whole else look_again(place, there, done)
+    if done.complete and (cut or there):
+        return Outcome.WRONG, f"told to be complete: {done.faults}"
+    return (Outcome.RIGHT, "") if done.complete else look_again(place, there, done)
+
+
+def _renamed(there: Truth, records: dict[str, list[Any]]) -> str:
+    """What a collection is called whose name is lost."""
+    return next((name for name, found in there.items() if name.startswith("recovered-") and found.keys() & records), "")
 
 
 def look_again(place: Path, unknown: Truth, done: Repair) -> Seen:
