@@ -81,6 +81,33 @@ def log_head(data: bytes) -> LogHead | None:
     return LogHead(head, at) if take(end) else None
 
 
+def head_of_log(head: Head) -> bytes:
+    """How the log of a DuckDB file begins that has this head."""
+    kind, version, identifier, iteration, end = _FIELDS
+    numbers = b"".join(_varint(byte) for byte in head.identifier)
+    parts = (
+        kind,
+        b"b",
+        version,
+        bytes([_VERSION]),
+        identifier,
+        b"\x10",
+        numbers,
+        iteration,
+        _varint(head.iteration),
+        end,
+    )
+    return b"".join(parts)
+
+
+def _varint(value: int) -> bytes:
+    pieces = []
+    while value > 0x7F:
+        pieces.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*pieces, value])
+
+
 def version_of_log(data: bytes) -> int | None:
     """The version of the format in the first bytes of a log; None when it does not begin like one."""
     start = _FIELDS[0] + b"b" + _FIELDS[1]

@@ -70,7 +70,7 @@ class Receipts:
         self._head, self._log = None, 0
 
     def committed(self) -> None:
-        """After a commit or a checkpoint; 5 us."""
+        """After a commit or a checkpoint."""
         size = log_size(self._path)
         if size < self._log or self._head is None:
             self._head = self._head_now() if size else None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chroma_plugin.errors import ChromaError
 from chroma_plugin_duckdb.file import NAME, connect
 from chroma_plugin_duckdb.head import SIZE, Head, mended, wanted_size
-from chroma_plugin_duckdb.log import MOST_HEAD, ends_after, log_head, log_of, log_size, read_log
+from chroma_plugin_duckdb.log import MOST_HEAD, LogHead, ends_after, head_of_log, log_head, log_of, log_size, read_log
 from chroma_plugin_duckdb.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -144,17 +144,34 @@ def _copy_log(path: Path, file: Path, notes: list[str]) -> None:
             notes.append(f"{log} has {size} of the {receipt.log} bytes that were acknowledged.")
     if not size or not log.is_file():
         return
-    with log.open("rb") as opened:
-        data = opened.read()
+    data = log.read_bytes()
     found = log_head(data[:MOST_HEAD])
-    if found is None or head is None or found.head != head:
-        if found is None or head is None or found.head.iteration + 1 != head.iteration:
-            notes.append(f"{log} is not the log of {path} as it is, or its head is damaged: it was left out.")
+    if head is not None and receipt is not None and receipt.head == head and _is_nearly(found, head):
+        begins = head_of_log(head)
+        data, found = begins + data[len(begins) :], LogHead(head, len(begins))
+        acknowledged = receipt.log
+    else:
+        acknowledged = 0
+    if found is not None and head is not None and found.head.iteration + 1 == head.iteration:
         return  # one checkpoint behind: all of it is in the file
-    reading = read_log(log, found.length)
-    log_of(file).write_bytes(data[: reading.whole])
-    if reading.bad is not None:
-        notes.append(
-            f"{log} is damaged at byte {reading.bad}: what was written before is there; from byte {reading.whole} on, "
-            f"{ends_after(data, reading.bad)} write(s) could not be used."
-        )
+    if found is not None and found.head == head:
+        log_of(file).write_bytes(data)
+        reading = read_log(log_of(file), found.length)
+        if reading.whole >= acknowledged:
+            os.truncate(log_of(file), reading.whole)
+            if reading.bad is not None:
+                notes.append(
+                    f"{log} is damaged at byte {reading.bad}: what was written before is there; from byte "
+                    f"{reading.whole} on, {ends_after(data, reading.bad)} write(s) could not be used."
+                )
+            return
+        log_of(file).unlink()
+    notes.append(f"{log} is not the log of {path} as it is, or its head is damaged: it was left out.")
+
+
+def _is_nearly(found: LogHead | None, head: Head) -> bool:
+    """Whether the head of a log may have been that one before it was damaged; not that of another state or file."""
+    if found is None:
+        return True
+    differing = sum(one != other for one, other in zip(found.head.identifier, head.identifier, strict=True))
+    return found.head.iteration == head.iteration and differing == 1

@@ -14,7 +14,7 @@ import pytest
 from chroma_plugin_duckdb.backend import DuckDBBackend
 from chroma_plugin_duckdb.file import NAME
 from chroma_plugin_duckdb.guard import UnfinishedWriteWarning
-from chroma_plugin_duckdb.log import log_head, log_of, read_log
+from chroma_plugin_duckdb.log import head_of_log, log_head, log_of, read_log
 from chroma_plugin_duckdb.opening import opened
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.receipt import Receipt, receipt_of
@@ -89,6 +89,8 @@ def test_every_frame_of_a_log_is_understood(place: Path, ends: list[int]) -> Non
     receipt = Receipt.read(place)
 
     assert head is not None
+    assert data.startswith(head_of_log(head.head))
+    assert len(head_of_log(head.head)) == head.length
     assert receipt == Receipt(head.head, ends[-1])
     reading = read_log(log_of(place), head.length)
     assert (reading.size, reading.whole, reading.bad) == (ends[-1], ends[-1], None)
