@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Final
 
-from chroma_plugin.errors import CorruptionError, StorageError
+from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin_duckdb.head import Head
@@ -108,7 +108,7 @@ def _log_head(path: Path, acknowledged: int) -> LogHead | None:
 def _take_off(log: Path, reading: Reading, *, read_only: bool) -> None:
     what = f"{log} ends in a write that was cut short, and never acknowledged, from byte {reading.whole} on"
     if read_only:
-        raise StorageError(f"{what}. Open the store once without read_only: it is taken off then.")
+        raise CorruptionError(f"{what}. Open the store once without read_only: it is taken off then.")
     copy = _free_name(log)
     shutil.copyfile(log, copy)
     sync(copy)

@@ -85,19 +85,8 @@ def head_of_log(head: Head) -> bytes:
     """How the log of a DuckDB file begins that has this head."""
     kind, version, identifier, iteration, end = _FIELDS
     numbers = b"".join(_varint(byte) for byte in head.identifier)
-    parts = (
-        kind,
-        b"b",
-        version,
-        bytes([_VERSION]),
-        identifier,
-        b"\x10",
-        numbers,
-        iteration,
-        _varint(head.iteration),
-        end,
-    )
-    return b"".join(parts)
+    begin = kind + b"b" + version + bytes([_VERSION]) + identifier + b"\x10"
+    return begin + numbers + iteration + _varint(head.iteration) + end
 
 
 def _varint(value: int) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import orjson
 
-from chroma_plugin.errors import ChromaError, LockedError, StorageError
+from chroma_plugin.errors import ChromaError, FormatVersionError, LockedError, StorageError
 from chroma_plugin.repairing import Repair, RepairedCollection
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin.toolkit.salvage import SalvagedVectors
@@ -45,9 +45,9 @@ class DuckDBRepairer:
     def faults(self) -> list[str]:
         try:
             backend = DuckDBBackend(DuckDBOptions(self._directory, read_only=True))
-        except LockedError:
+        except (LockedError, FormatVersionError):
             raise
-        except ChromaError as error:
+        except StorageError as error:
             return [str(error)]
         try:
             return [*_faults_of_collections(backend), *self._faults_of_saved()]

@@ -76,7 +76,9 @@ class Salvaged:
     @property
     def readable(self) -> bool:
         """Whether there is a catalog at all, be it empty."""
-        return self._source is not None or self._saved is not None
+        if self._source is not None:
+            return any(name == "collections" or name.startswith("records_") for name in self._source.tables())
+        return self._saved is not None
 
     def _collections(self) -> list[FoundCollection]:
         """All that are known by name, or by their records."""

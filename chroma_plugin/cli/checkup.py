@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from chroma_plugin.cli.stores import existing, repairer_of
-from chroma_plugin.errors import ChromaError, LockedError, StorageError
+from chroma_plugin.errors import ChromaError, CorruptionError, LockedError
 
 if TYPE_CHECKING:
     from chroma_plugin.api.collection import Collection
@@ -51,7 +51,7 @@ def store_findings(path: Path) -> list[Finding]:
             Finding(str(path), Health.WRONG, f"can't be examined: {error}", "close the other process and try again")
         ]
     except ChromaError as error:
-        remedy = repairing(path) if isinstance(error, StorageError) else ""
+        remedy = repairing(path) if isinstance(error, CorruptionError) else ""
         return [Finding(str(path), Health.WRONG, f"can't be read: {error}", remedy)]
 
 

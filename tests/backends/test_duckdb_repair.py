@@ -20,7 +20,7 @@ from chroma_plugin_duckdb.repair import DuckDBRepairer
 from support.vectors import clustered
 
 import chroma_plugin as chromadb
-from chroma_plugin.errors import LockedError, StorageError
+from chroma_plugin.errors import FormatVersionError, LockedError, StorageError
 from chroma_plugin.repairing import Repair
 from chroma_plugin.toolkit import settling
 
@@ -229,6 +229,22 @@ def test_nothing_becomes_of_nothing(tmp_path: Path) -> None:
 
     assert (tmp_path / NAME).read_bytes() == before
     assert not list(tmp_path.glob("damaged-*")) + list(tmp_path.glob("repairing"))
+
+
+def test_what_is_not_ours_is_left_alone(place: Path, tmp_path: Path) -> None:
+    """A DuckDB file of somebody else, and a store of a later release."""
+    with duckdb.connect(place / NAME) as connection:
+        connection.execute("UPDATE chroma_format SET version = 99")
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    with duckdb.connect(foreign / NAME) as connection:
+        connection.execute("CREATE TABLE theirs (x INTEGER)")
+
+    with pytest.raises(FormatVersionError):
+        repaired(place)
+    with pytest.raises(StorageError, match=r"nothing was changed.*not one of chroma-plugin"):
+        repaired(foreign)
+    assert [path.name for path in foreign.iterdir()] == [NAME]
 
 
 def test_the_repaired_file_is_like_any_other(place: Path) -> None:

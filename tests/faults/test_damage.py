@@ -1,7 +1,7 @@
 """Damage anywhere in the directory of a store: the right data, or an error that names the file and says what to do.
 
-The measure: ``CHROMA_WOUNDS`` wounds to each file and ``CHROMA_WOUNDS_SEED``, both printed with what fails; the same
-numbers wound the same places.
+The measure: ``CHROMA_WOUNDS``, how many to each file, and ``CHROMA_WOUNDS_SEED``: the same seed chooses the same
+places.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import islice, product
 from pathlib import Path
 
@@ -23,6 +24,7 @@ pytest.importorskip("hnswlib")
 pytest.importorskip("numkong")
 
 SEED = int(os.environ.get("CHROMA_WOUNDS_SEED", "1"))
+COUNT = int(os.environ.get("CHROMA_WOUNDS", "0"))
 STORES = ("closed", "killed")
 NEEDED = {".duckdb", ".wal", ".vectors", ".stamps", ".header", ".texts"}
 """Files of which damage is an error; all others are made anew."""
@@ -45,7 +47,7 @@ def bad(trying: Trial, store: str, wound: Wound, *, repair: bool) -> str | None:
     return None if seen is None or seen[0] in GOOD else f"{store} {wound}: {seen[0]}, {seen[1]}"
 
 
-def all_bad(stores: Path, chosen: list[tuple[str, Wound]], *, repair: bool = False) -> list[str]:
+def all_bad(stores: Path, chosen: Iterable[tuple[str, Wound]], *, repair: bool = False) -> list[str]:
     with trial(stores) as trying:
         return [found for store, wound in chosen if (found := bad(trying, store, wound, repair=repair))]
 
@@ -72,36 +74,37 @@ def test_a_wound_to_each_kind_of_file(stores: Path) -> None:
     assert all_bad(stores, chooser.sample(needed, 2), repair=True) == []
 
 
-def every_wound(stores: Path, count: int) -> list[tuple[str, Wound]]:
-    return [
-        (store, wound)
-        for store in STORES
-        for file in files(stores / store)
-        for wound in islice(wounds(stores / store, file, random.Random(f"{SEED}{store}{file}")), count)
-    ]
+def every_wound(stores: Path, count: int, among: int) -> Iterator[tuple[str, Wound]]:
+    """So many to each file, chosen from the first ones."""
+    for store in STORES:
+        for number, file in enumerate(files(stores / store)):
+            # Not by the name of the file, which is another one every time.
+            chooser = random.Random(f"{SEED} {store} {number}")
+            for wound in chooser.sample(list(islice(wounds(stores / store, file, chooser), among)), count):
+                yield store, wound
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
 def test_wounds_to_every_file(stores: Path) -> None:
-    """All that can happen to a file as a whole, and some flips, cuts, holes and additions."""
-    assert all_bad(stores, every_wound(stores, int(os.environ.get("CHROMA_WOUNDS", "10")))) == []
+    """Of what can happen to a file as a whole, and of flips, cuts, holes and additions."""
+    assert all_bad(stores, every_wound(stores, COUNT or 4, 20)) == []
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
 def test_repairs_of_every_file(stores: Path) -> None:
     """What was wounded opens again: all that is in it is right, what is not is told, the wounded files are kept."""
-    chosen = every_wound(stores, int(os.environ.get("CHROMA_WOUNDS", "10")))
-    needed = [each for each in chosen if Path(each[1].file).suffix in NEEDED]
-    assert all_bad(stores, needed, repair=True) == []
+    chosen = every_wound(stores, COUNT or 3, 20)
+    assert all_bad(stores, (each for each in chosen if Path(each[1].file).suffix in NEEDED), repair=True) == []
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_many_wounds_to_every_file(stores: Path) -> None:
     """The same, with all bits of the first bytes and many places behind them."""
-    chosen = every_wound(stores, int(os.environ.get("CHROMA_WOUNDS", "2200")))
+    count = COUNT or 2_200
+    chosen = every_wound(stores, count, count)
     outcomes: Counter[str] = Counter()
     found = []
     with trial(stores) as trying:
