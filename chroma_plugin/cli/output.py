@@ -1,17 +1,22 @@
 """How the command line speaks: rich on a terminal, plain text in a pipe, JSON where a script asks for it.
 
-rich leaves out colours by itself when the output is no terminal or ``NO_COLOR`` is set.
+rich leaves out colours by itself when the output is no terminal or ``NO_COLOR`` is set. What comes out of a store or
+from a server may hold characters that a terminal obeys: they are shown, not sent.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+_OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters but tab and line feed, and those that turn the direction of writing."""
 
 
 def console() -> Console:
@@ -26,12 +31,12 @@ def errors() -> Console:
 
 def say(line: str, style: str = "") -> None:
     """One line of text; nothing in it is markup."""
-    console().print(Text(line, style), soft_wrap=True)
+    console().print(Text(visible(line), style), soft_wrap=True)
 
 
 def error_line(message: str) -> None:
     """One line on standard error."""
-    errors().print(Text(f"Error: {message}", "red"), soft_wrap=True)
+    errors().print(Text(f"Error: {visible(message)}", "red"), soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -40,10 +45,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
     console().print(shown)
 
 
 def as_json(value: Any) -> None:
     """One JSON document on standard output."""
-    console().print(json.dumps(value, indent=2, ensure_ascii=False, default=str), markup=False, soft_wrap=True)
+    document = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    console().print(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", document), markup=False, soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """The text with what a terminal would obey written as Python writes it in a str."""
+    return _OBEYED.sub(lambda found: repr(found[0])[1:-1], text)

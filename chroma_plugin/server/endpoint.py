@@ -130,7 +130,7 @@ async def _send(answer: Answer, trace: str, last: bool, send: Send) -> None:
 def _note(scope: Scope, status: int, seconds: float, trace: str) -> None:
     """A line of the access log: no header, no query string, no body."""
     client = scope.get("client")
-    path = scope.get("raw_path", scope["path"].encode("utf-8", "replace")).decode("latin-1")
+    path = scope.get("raw_path", scope["path"].encode("utf-8", "replace")).decode("ascii", "backslashreplace")
     facts = {
         "client": client[0] if client else "",
         "method": scope["method"],
