@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,7 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chroma_plugin import Client
+from chroma_plugin import Client, Collection
+from chroma_plugin.errors import NotFoundError, UniqueConstraintError
+from chroma_plugin.filters import parse_where
 from chroma_plugin.testing import opening, strategies
 from chroma_plugin.testing.base import Bench
 from chroma_plugin.testing.clients import everything, filled, hits_of
@@ -30,6 +33,7 @@ from chroma_plugin.types import Matrix, Metadata, Metric, Ranked, Records
 
 POOL = ("a", "b", "c", "A", "it's", '"', "é", "🔑", "a\x00b", "%", "10", "x" * 300)
 """So few ids that calls meet each other's records."""
+BESIDE = st.sampled_from(("beside-1", "beside-2"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def batches() -> st.SearchStrategy[Records]:
 
 
 class Model(RuleBasedStateMachine):
-    """A collection and a dict, told the same, must say the same."""
+    """A collection and a dict, told the same, must say the same; others beside it come and go and are left alone."""
 
     bench: Bench
 
@@ -64,6 +68,8 @@ class Model(RuleBasedStateMachine):
         super().__init__()
         self.folder = TemporaryDirectory(ignore_cleanup_errors=True)
         self.rows: dict[str, Row] = {}
+        self.beside: dict[str, dict[str, Row]] = {}
+        """The records of the other collections, by name."""
         self.open()
 
     def open(self) -> None:
@@ -123,9 +129,10 @@ class Model(RuleBasedStateMachine):
         found = self.client.get_collection(name, embedding_function=None)
         assert (found.id, found.metadata) == (self.collection.id, {"text": text})
 
-    @rule()
-    def optimize(self) -> None:
-        self.collection.create_index()
+    @rule(call=st.sampled_from(("create_index", "persist", "compact")))
+    def upkeep(self, call: str) -> None:
+        """Nothing of which is ever seen in an answer."""
+        getattr(self.collection if call == "create_index" else self.client, call)()
 
     @rule()
     @precondition(lambda self: self.keeps)
@@ -134,6 +141,43 @@ class Model(RuleBasedStateMachine):
         self.client.close()
         self.open()
         self.collection = self.client.get_collection(name, embedding_function=None)
+        for other in self.beside:
+            self.is_the_same(self.client.get_collection(other, embedding_function=None), self.beside[other])
+
+    # -- other collections -------------------------------------------------------------------------------------------
+
+    @rule(name=BESIDE, batch=batches())
+    def write_beside(self, name: str, batch: Records) -> None:
+        if name not in self.beside:
+            self.client.create_collection(name, embedding_function=None)
+            self.beside[name] = {}
+        other = self.client.get_collection(name, embedding_function=None)
+        other.add(**columns(batch), on_conflict="replace")
+        for id, row in rows_of(batch):
+            # What is replaced moves to no other place.
+            self.beside[name][id] = row
+        self.is_the_same(other, self.beside[name])
+
+    @rule(name=BESIDE)
+    def create_beside(self, name: str) -> None:
+        if name in self.beside:
+            with pytest.raises(UniqueConstraintError):
+                self.client.create_collection(name, embedding_function=None)
+        else:
+            assert self.client.create_collection(name, embedding_function=None).count() == 0
+            self.beside[name] = {}
+
+    @rule(name=BESIDE)
+    def delete_beside(self, name: str) -> None:
+        if name in self.beside:
+            other = self.client.get_collection(name, embedding_function=None)
+            self.is_the_same(other, self.beside.pop(name))
+            self.client.delete_collection(name)
+            with pytest.raises(NotFoundError):
+                other.count()
+        else:
+            with pytest.raises(NotFoundError):
+                self.client.delete_collection(name)
 
     # -- reads -------------------------------------------------------------------------------------------------------
 
@@ -145,20 +189,24 @@ class Model(RuleBasedStateMachine):
         end = None if limit is None else offset + limit
         assert found == [id for id in ids if id in self.rows][offset:end]
 
-    @rule(data=st.data())
-    def get_where(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), limit=st.none() | st.integers(0, 5), offset=st.integers(0, 3))
+    def get_where(self, data: st.DataObject, limit: int | None, offset: int) -> None:
         known = self.records()
         where = data.draw(strategies.exprs_for(known))
         expected = [known.ids[row] for row in matching(known, where)]
-        assert self.collection.get(where=where)["ids"] == expected
+        end = None if limit is None else offset + limit
+        assert self.collection.get(where=where, limit=limit, offset=offset)["ids"] == expected[offset:end]
         assert self.collection.count(where=where) == len(expected)
 
     @rule(data=st.data(), k=st.integers(1, 14), query=strategies.embeddings(1, DIMENSION), filters=st.booleans())
     def query(self, data: st.DataObject, k: int, query: Matrix, filters: bool) -> None:
         known = self.records()
-        where = data.draw(strategies.exprs_for(known)) if filters else None
-        found = self.collection.query(query, n_results=k, where=where, exact=not self.bench.ranks_exactly)
-        among = known.take(matching(known, where))
+        filtered: dict[str, Any] = {}
+        if filters:
+            filtered["where"] = data.draw(strategies.exprs_for(known))
+            filtered["where_document"] = data.draw(st.none() | strategies.where_documents_for(known))
+        found = self.collection.query(query, n_results=k, exact=not self.bench.ranks_exactly, **filtered)
+        among = known.take(matching(known, parse_where(**filtered) if filtered else None))
         check_hits(hits_of(found)[0], query[0], among, Metric.L2, k)
 
     @rule(query=strategies.documents(), k=st.integers(1, 14))
@@ -173,17 +221,23 @@ class Model(RuleBasedStateMachine):
     def everything_is_the_same(self) -> None:
         if not hasattr(self, "collection"):
             return
-        found = everything(self.collection)
-        assert found["ids"] == list(self.rows), (
-            "The collection and the model hold different records, or in another order."
+        self.is_the_same(self.collection, self.rows)
+        there = [(found.name, found.count()) for found in self.client.list_collections()]
+        beside = [(name, len(rows)) for name, rows in self.beside.items()]
+        assert there == [(self.collection.name, len(self.rows)), *beside], (
+            "Other collections than the model's, in another order, or with another number of records."
         )
-        assert self.collection.count() == len(self.rows)
-        for row, model in enumerate(self.rows.values()):
+
+    # -- helpers -----------------------------------------------------------------------------------------------------
+
+    def is_the_same(self, collection: Collection, rows: dict[str, Row]) -> None:
+        found = everything(collection)
+        assert found["ids"] == list(rows), "The collection and the model hold different records, or in another order."
+        assert collection.count() == len(rows)
+        for row, model in enumerate(rows.values()):
             assert np.asarray(found["embeddings"][row], dtype=np.float32).tobytes() == model.embedding.tobytes()
             assert found["documents"][row] == model.document
             assert exactly(found["metadatas"][row]) == exactly(model.metadata)
-
-    # -- helpers -----------------------------------------------------------------------------------------------------
 
     @property
     def keeps(self) -> bool:
@@ -205,7 +259,8 @@ class StateMachine(Bench):
     """Any sequence of calls gives what plain Python gives."""
 
     def test_random_calls(self) -> None:
-        """add, upsert, update, delete, modify, get, query, count and, where it is promised, reopening.
+        """add, upsert, update, delete, modify, get, query, count, upkeep, other collections that come and go and, where
+        it is promised, reopening.
 
         Troubleshooting: set ``shrinks = True`` to be shown the shortest sequence of calls that fails.
         """
