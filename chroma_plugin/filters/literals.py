@@ -51,5 +51,7 @@ def is_local(pattern: str) -> bool:
     return not _LOOKS_AROUND.search(pattern)
 
 
-_LOOKS_AROUND: Final = re.compile(r"[\^$]|\\[AzZbBGCQ]|\(\?[^:P]")
-"""Anchors and word boundaries, whatever else they may be where they stand; and flags, which change what others mean."""
+_LOOKS_AROUND: Final = re.compile(r"[\^$]|\\[AzZbBGCQ]|\(\?(?![imsU-]*[:)]|P?<)")
+"""Anchors and word boundaries, whatever else they may be where they stand; and what begins as flags and is none that
+RE2 has: of those that it has, only `m` is about the surroundings, and through anchors.
+"""

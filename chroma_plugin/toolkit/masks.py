@@ -13,7 +13,7 @@ from chroma_plugin.filters.ast import DOCUMENT, And, Contains, Expr, Not, Regex,
 from chroma_plugin.filters.fold import Branch, fold
 from chroma_plugin.filters.literals import is_local, required_literal
 from chroma_plugin.filters.python import compile_filter, needed_fields
-from chroma_plugin.filters.regex import compile_regex
+from chroma_plugin.filters.regex import expression
 from chroma_plugin.toolkit.columns import Column, Mask
 from chroma_plugin.toolkit.table import Table, View
 from chroma_plugin.toolkit.texts import Kind
@@ -64,41 +64,40 @@ def _ask_each(view: View, part: Expr, among: Mask) -> Mask:
 
 def _holding(view: View, part: Contains | Regex, rows: RowNumbers) -> tuple[RowNumbers, bool]:
     """Those of the rows whose documents may match, and whether they have to be asked."""
-    if len(rows) < _MANY:
-        return rows, True
+    together = len(rows) >= max(_MANY, _SHARE * view.length)
     if isinstance(part, Contains):
-        return (_with_text(view, str(part.value), rows), False) if isinstance(part.value, str) else (rows, True)
-    if len(text := required_literal(part.pattern)) >= _TELLING:
+        return (
+            (_with_text(view, str(part.value), rows), False)
+            if isinstance(part.value, str) and together
+            else (rows, True)
+        )
+    if together and len(text := required_literal(part.pattern)) >= _TELLING:
         return _with_text(view, text, rows), True
-    return (_with_match(view, part.pattern, rows) if is_local(part.pattern) else rows), True
+    if together and is_local(part.pattern):
+        return _among(rows, view.table.texts.matching(part.pattern, Kind.DOCUMENT, view.length)), False
+    return rows, True
 
 
-_MANY: Final = 2_000
-"""Documents from which one search through all of them is quicker than one in each."""
+_MANY: Final = 1_000
+_SHARE: Final = 0.1
+"""Documents, and their share of all, from which one search through all is quicker than one in each."""
 _TELLING: Final = 3
 """Characters of a literal that few enough documents hold."""
-_TOGETHER: Final = 32
-"""Documents that an expression without a literal is looked for in at once: of a call for each, most is overhead."""
 
 
 def _with_text(view: View, text: str, rows: RowNumbers) -> RowNumbers:
-    holding = view.table.texts.holding(text, Kind.DOCUMENT, view.length)
-    return np.intersect1d(rows, holding, assume_unique=True)
+    return _among(rows, view.table.texts.holding(text, Kind.DOCUMENT, view.length))
 
 
-def _with_match(view: View, pattern: str, rows: RowNumbers) -> RowNumbers:
-    matches, documents = compile_regex(pattern), view.table.texts.take(rows, (Kind.DOCUMENT,))[0]
-    places = range(0, len(rows), _TOGETHER)
-    together = ["\n".join([document or "" for document in documents[start : start + _TOGETHER]]) for start in places]
-    return np.concatenate(
-        [
-            rows[:0],
-            *(rows[start : start + _TOGETHER] for start, text in zip(places, together, strict=True) if matches(text)),
-        ]
-    )
+def _among(rows: RowNumbers, found: RowNumbers) -> RowNumbers:
+    return np.intersect1d(rows, found, assume_unique=True)
 
 
 def _answers(table: Table, part: Expr, rows: RowNumbers) -> list[bool]:
+    if isinstance(part, Regex) and part.path == DOCUMENT:
+        search = expression(part.pattern).search
+        texts = table.texts.encoded(rows, Kind.DOCUMENT)
+        return [text is not None and search(text) is not None for text in texts]
     matches, needed = compile_filter(part), needed_fields(part)
     kinds = [Kind.ID, Kind.DOCUMENT, *([Kind.METADATA] if "metadatas" in needed else [])]
     ids, documents, *metadatas = table.texts.take(rows, kinds)

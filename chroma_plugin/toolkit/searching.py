@@ -142,7 +142,7 @@ class Nearest:
 
     def _measured_where_near(self, queries: Matrix, seen: Seen) -> list[Found]:
         """Measure the rows that seem nearest, and then those that may be nearer than the k-th of them."""
-        columns = largest(seen.values, seeming(self.k))
+        columns = largest(seen.values, seeming(self.k) if seen.rough else self.k + 1)
         rows, scores = seen.rows_in(columns), picked(seen.values, columns)
         self.steps.done("choose")
         measured = self._measured(queries[:, None], rows)

@@ -8,22 +8,26 @@ from __future__ import annotations
 import mmap
 import os
 import weakref
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin.filters.regex import Expression
 from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.files import discard, naming
+from chroma_plugin.toolkit.occurrences import occurrences
 from chroma_plugin.toolkit.vectors import RowNumbers
 
 Lengths = npt.NDArray[np.int32]
 """Bytes of each text of each row, shape (rows, columns); -1 for None."""
 
 _BLOCK: Final = 64 << 10
+_WINDOW: Final = 64 << 10
+"""Bytes of texts that an expression searches together."""
 _FEW: Final = 24
 """Rows that are read quicker one by one than by arrays."""
 _ROWS_AT_ONCE: Final = 20_000
@@ -87,27 +91,51 @@ class TextFile:
             for end, length in zip(ends.tolist(), lengths.tolist(), strict=True)
         ]
 
-    def holding(self, text: bytes, column: int) -> list[int]:
-        """The rows whose text in that column holds this one, in their order. One search through the whole file takes
-        less than one in each text, unless most hold it.
-        """
+    def holding(self, text: bytes, column: int) -> RowNumbers:
+        """The rows whose text in that column holds this one, ascending."""
         if not text:
-            return np.flatnonzero(self.lengths[:, column] >= 0).tolist()
+            return np.flatnonzero(self.lengths[:, column] >= 0)
         self.blocks.look_between(0, self.size)
-        found: list[int] = []
-        place = self._map.find(text)
-        while place >= 0:
-            row = bisect_right(self._start_of, place) - 1
-            if self._is_inside(place, place + len(text), row, column):
-                found.append(row)
-                place = self._start_of[row + 1] - 1
-            place = self._map.find(text, place + 1)
-        return found
+        places = occurrences(np.frombuffer(self._map, dtype=np.uint8), text)
+        rows = np.searchsorted(self._starts, places, side="right") - 1
+        firsts, lasts = self._bounds(rows, column)
+        rows = rows[(firsts <= places) & (places + len(text) <= lasts)]
+        return rows[np.diff(rows, prepend=-1) > 0]
 
-    def _is_inside(self, first: int, last: int, row: int, column: int) -> bool:
-        lengths = self._length_of[row * self._columns : row * self._columns + column + 1]
-        start = self._start_of[row] + sum(length for length in lengths[:-1] if length > 0)
-        return start <= first and last <= start + max(lengths[-1], 0)
+    def matching(self, expression: Expression, column: int) -> RowNumbers:
+        """The rows whose text in that column the expression matches, ascending. It must match there whatever stands
+        around. One search through many rows takes less than one in each.
+        """
+        self.blocks.look_between(0, self.size)
+        firsts, lasts = self._bounds(np.arange(len(self)), column)
+        starts, ends = firsts.tolist(), lasts.tolist()
+        found: list[int] = []
+        row = 0
+        while row < len(starts):
+            beyond = bisect_right(starts, starts[row] + _WINDOW, row + 1)
+            found += self._matching_between(expression, row, beyond, starts, ends)
+            row = beyond
+        return np.array([row for row in found if self.lengths[row, column] >= 0], dtype=np.intp)
+
+    def _matching_between(
+        self, expression: Expression, row: int, beyond: int, starts: list[int], ends: list[int]
+    ) -> Iterator[int]:
+        while row < beyond and (match := expression.search(self._map, starts[row], ends[beyond - 1])):
+            first, last = match.span()
+            row = bisect_left(ends, first, row, beyond)  # the text that it begins in, or in front of
+            if starts[row] <= first and last <= ends[row]:
+                yield row
+                row += 1
+            elif last > ends[row]:
+                # It goes on beyond a text, and others may stand behind its beginning: each text is asked.
+                yield from (at for at in range(row, beyond) if expression.search(self._map[starts[at] : ends[at]]))
+                return
+
+    def _bounds(self, rows: RowNumbers, column: int) -> tuple[RowNumbers, RowNumbers]:
+        """Where the texts of those rows in that column begin and end."""
+        lengths = np.maximum(self.lengths[rows, : column + 1], 0)
+        ends = self._starts[rows] + lengths.sum(axis=1, dtype=np.int64)
+        return ends - lengths[:, column], ends
 
 
 def _touched(starts: RowNumbers, ends: RowNumbers) -> RowNumbers:

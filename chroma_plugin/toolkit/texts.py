@@ -10,6 +10,7 @@ from typing import Final, overload
 
 import numpy as np
 
+from chroma_plugin.filters.regex import compile_regex, expression
 from chroma_plugin.toolkit.text_file import TextFile
 from chroma_plugin.toolkit.vectors import RowNumbers
 
@@ -73,11 +74,24 @@ class Texts:
     def column(self, kind: Kind) -> TextColumn:
         return TextColumn(self, kind)
 
+    def encoded(self, rows: RowNumbers, kind: Kind) -> list[bytes | None]:
+        """The texts of those rows in UTF-8, as they stand in a file."""
+        if self.file is not None and (rows < self.first).all():
+            return self.file.take(rows, (kind,))[0]
+        return [None if text is None else _encoded(text) for text in self.take(rows, (kind,))[0]]
+
     def holding(self, text: str, kind: Kind, length: int) -> RowNumbers:
         """The rows below `length` whose text of that kind holds this one."""
-        early = self.file.holding(text.encode("utf-8", "surrogatepass"), kind) if self.file is not None else []
+        early = _NO_ROWS if self.file is None else self.file.holding(_encoded(text), kind)
         late = _holding(self.late[kind][: max(length - self.first, 0)], text)
-        return np.array([*(row for row in early if row < length), *(self.first + row for row in late)], dtype=np.intp)
+        return np.concatenate([early[early < length], np.array(late, dtype=np.intp) + self.first])
+
+    def matching(self, pattern: str, kind: Kind, length: int) -> RowNumbers:
+        """The rows below `length` whose text of that kind the pattern matches; it must be local (`literals`)."""
+        early = _NO_ROWS if self.file is None else self.file.matching(expression(pattern), kind)
+        matches, late = compile_regex(pattern), self.late[kind][: max(length - self.first, 0)]
+        after = [row for row, text in enumerate(late) if text is not None and matches(text)]
+        return np.concatenate([early[early < length], np.array(after, dtype=np.intp) + self.first])
 
 
 class TextColumn(Sequence[Text]):
@@ -99,6 +113,13 @@ class TextColumn(Sequence[Text]):
         if rows >= self._texts.first:
             return self._texts.late[self._kind][rows - self._texts.first]
         return self._texts.take(np.array([rows]), (self._kind,))[0][0]
+
+
+_NO_ROWS: Final = np.empty(0, dtype=np.intp)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _decoded(texts: Sequence[bytes | None]) -> list[Text]:

@@ -25,7 +25,7 @@ from support.vectors import clustered, records
 
 from chroma_plugin.errors import CorruptionError, LockedError
 from chroma_plugin.filters.parse import parse_where
-from chroma_plugin.toolkit import masks, settling, vector_file
+from chroma_plugin.toolkit import masks, settling, text_file, vector_file
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo, Metric, Records, Scan, Search
 
@@ -281,13 +281,14 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBBackend
 
 
 TEXTS = st.text(alphabet="ab\0ä\n", min_size=1, max_size=4)
-PATTERNS = st.sampled_from(
-    ["ab", "a+b", "(ab|ba)a", "^a", "a$", r"\ba", "a.b", "(?i)AB", "[^a]b", "a|ä", "aä?b", "b{2}", "(a)(b)"]
-)
+LOCAL = ["ab", "a+b", "(ab|ba)a", "a.b", "(?i)AB", "[^a]b", "a|ä", "aä?b", "b{2}", "(a)(b)"]
+AT_PLACES = ["^a", "a$", r"\ba", r"\x00|a+$"]
+ACROSS_TEXTS = [r"[\s\S]*b", "(?s)a.*ä", "[0-9]+a", "[^b]+", "a[^b]*", "b*", "(?i)(?s:.)B", "."]
+PATTERNS = st.sampled_from(LOCAL + AT_PLACES + ACROSS_TEXTS)
 
 
 @given(st.one_of(st.tuples(st.just("$contains"), TEXTS), st.tuples(st.just("$regex"), PATTERNS)), st.booleans())
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_documents_are_searched_as_the_filter_is_defined(
     searched: DuckDBBackend, asked: tuple[str, str], with_other: bool
 ) -> None:
@@ -299,6 +300,8 @@ def test_documents_are_searched_as_the_filter_is_defined(
         patch.setattr(masks, "_MANY", 10**9)
         one_by_one = [id for batch in store.scan(Scan(where=where)) for id in batch.ids]
         patch.setattr(masks, "_MANY", 0)
+        patch.setattr(masks, "_SHARE", 0)
+        patch.setattr(text_file, "_WINDOW", 100)
         patch.setattr(masks, "_TELLING", 1)
         together = [id for batch in store.scan(Scan(where=where)) for id in batch.ids]
 
