@@ -18,14 +18,18 @@ import orjson
 from chroma_plugin.errors import ChromaError, FormatVersionError, LockedError, StorageError
 from chroma_plugin.repairing import Repair, RepairedCollection
 from chroma_plugin.toolkit.files import sync
+from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.toolkit.salvage import SalvagedVectors
 from chroma_plugin.toolkit.table import Rows
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, Matrix, Scan
 from chroma_plugin_duckdb import snapshot
-from chroma_plugin_duckdb.backend import DuckDBBackend
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
+from chroma_plugin_duckdb.checkpoint import SUFFIX
 from chroma_plugin_duckdb.file import NAME, File, Hold
+from chroma_plugin_duckdb.log import log_of
+from chroma_plugin_duckdb.opening import opened
 from chroma_plugin_duckdb.options import DuckDBOptions
+from chroma_plugin_duckdb.receipt import receipt_of
 from chroma_plugin_duckdb.records import DuckDBRecords
 from chroma_plugin_duckdb.salvage import Columns
 from chroma_plugin_duckdb.salvaged import TEXTS, FoundCollection, Salvaged, saved_of
@@ -44,7 +48,7 @@ class DuckDBRepairer:
 
     def faults(self) -> list[str]:
         try:
-            backend = DuckDBBackend(DuckDBOptions(self._directory, read_only=True))
+            backend = opened(DuckDBOptions(self._directory, read_only=True))
         except (LockedError, FormatVersionError):
             raise
         except StorageError as error:
@@ -67,8 +71,13 @@ class DuckDBRepairer:
                     yield str(error)
 
     def repair(self) -> Repair:
-        before = self._alone()
+        self._alone()
         faults = self.faults()
+        if self._path.is_file() and any("without read_only" in fault for fault in faults):
+            # Not damage: a process ended in the middle of something, which the next one that writes puts right.
+            opened(DuckDBOptions(self._directory)).close()
+            faults = self.faults()
+        before = self._alone()
         if not faults:
             return Repair()
         repair = Repair(faults=faults)
@@ -97,8 +106,9 @@ class DuckDBRepairer:
 
     def _files(self) -> list[Path]:
         """What belongs to the store and lies in its directory."""
-        names = (NAME, f"{NAME}.wal", f"{NAME}.receipt", "snapshot.json", "vectors", "index")
-        return [path for name in names if (path := self._directory / name).exists() or path.is_symlink()]
+        own = (self._path, log_of(self._path), receipt_of(self._path), self._path.with_name(f"{NAME}{SUFFIX}"))
+        paths = (*own, *(self._directory / name for name in ("snapshot.json", "vectors", "index")))
+        return [path for path in paths if path.exists() or path.is_symlink()]
 
     def _exchange(self, work: Path, repair: Repair) -> None:
         """The DuckDB file last: without it, but with anything else, a directory is no new store."""
@@ -116,7 +126,7 @@ class DuckDBRepairer:
         repair.originals = kept
 
 
-def _faults_of_collections(backend: DuckDBBackend) -> Iterator[str]:
+def _faults_of_collections(backend: LocalBackend) -> Iterator[str]:
     for tenant in backend.list_tenants():
         for database in backend.list_databases(tenant):
             for info in backend.list_collections(tenant, database):
