@@ -44,6 +44,7 @@ class Place:
     directory: Path
     pid: int | None = None
     memory: int = 12 << 20
+    disk: int = 1 << 20
     """Bytes that come and go."""
 
     def __post_init__(self) -> None:
@@ -70,10 +71,12 @@ def busy_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "rest":
         server = start_server(tmp_path / "store")
-        # An idle allocator of the server keeps more than one that is told to let go.
-        made = Place(lambda: chromadb.HttpClient(*server), tmp_path / "store", server.process.pid, 40 << 20)
+        # Its vectors are too few to be settled, so that DuckDB's log grows until DuckDB empties it, at 256 MB; what is in
+        # the log is in memory, too.
+        made = Place(lambda: chromadb.HttpClient(*server), tmp_path / "store", server.process.pid, 80 << 20, 257 << 20)
     elif request.param == "duckdb":
-        made = Place(lambda: chromadb.PersistentClient(tmp_path), tmp_path)
+        # DuckDB gives back what it needed some seconds later, and a part of it never.
+        made = Place(lambda: chromadb.PersistentClient(tmp_path), tmp_path, memory=32 << 20)
     else:
         made = Place(chromadb.Client, tmp_path)
     yield made
@@ -159,7 +162,9 @@ def test_it_levels_off(place: Place, cycle: Callable[[Place], None], cycles: int
     half = len(times) // 2
     ratio = np.median(times[half:]) / np.median(times[:half])
     print(f"{cycle.__name__}: {before} -> {after}; the second half took {ratio:.2f} of the first's time")
-    assert not (grown := after.beyond(before, memory=place.memory, disk=1.5)), grown
+    # Threads come and go, and what they leave in the allocator with them: a leak would be more than this in each cycle.
+    noise = place.memory + cycles * (100 << 10)
+    assert not (grown := after.beyond(before, memory=noise, disk=place.disk)), grown
 
 
 def most(place: Place, cycle: Callable[[Place], None], times: int) -> Usage:

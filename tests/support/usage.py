@@ -44,14 +44,14 @@ class Usage:
             mappings=len((process / "maps").read_text().splitlines()),
         )
 
-    def beyond(self, before: Usage, *, memory: int, disk: float) -> list[str]:
-        """What has grown since, other than by chance: ``memory`` in bytes, ``disk`` as a ratio."""
+    def beyond(self, before: Usage, *, memory: int, disk: int) -> list[str]:
+        """What has grown since by more than comes and goes: so many bytes, half of the disk, a few of the others."""
         grown = {
             "memory": self.memory > before.memory + memory,
-            "disk": self.disk > disk * before.disk + (1 << 20),
+            "disk": self.disk > before.disk + before.disk // 2 + disk,
             "files": self.files > before.files + 2,
-            "descriptors": self.descriptors > before.descriptors + 1,
+            "descriptors": self.descriptors > before.descriptors + 3,
             "threads": self.threads > before.threads + 1,
-            "mappings": self.mappings > before.mappings + 40,
+            "mappings": self.mappings > before.mappings + 80,
         }
         return [f"{name}: {getattr(before, name)} -> {getattr(self, name)}" for name, grew in grown.items() if grew]
