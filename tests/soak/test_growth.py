@@ -71,8 +71,8 @@ def busy_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "rest":
         server = start_server(tmp_path / "store")
-        # Its vectors are too few to be settled, so that DuckDB's log grows until DuckDB empties it, at 256 MB; what is in
-        # the log is in memory, too.
+        # Its vectors are too few to be settled, so that DuckDB's log grows until DuckDB empties it, at 256 MB; what is
+        # in the log is in memory, too.
         made = Place(lambda: chromadb.HttpClient(*server), tmp_path / "store", server.process.pid, 80 << 20, 257 << 20)
     elif request.param == "duckdb":
         # DuckDB gives back what it needed some seconds later, and a part of it never.
