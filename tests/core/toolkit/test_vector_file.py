@@ -198,7 +198,7 @@ def test_a_full_disk_is_noticed_before_anything_changes(tmp_path: Path) -> None:
         try:
             file.stage(np.zeros((1000, 16), np.float32))
         except StorageError as error:
-            print("can't grow" in str(error), len(file), bool((file.block(0, 100) == 1).all()))
+            print("ulimit -f" in str(error), len(file), bool((file.block(0, 100) == 1).all()))
     """
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
     assert result.stdout == "True 100 True\n"
