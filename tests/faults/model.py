@@ -44,6 +44,9 @@ def _apply(made: World, operation: Operation) -> None:
             made[name].metadata = given["metadata"]
         case "delete":
             _delete(made[name].records, given)
+        case "transaction":
+            for step in given["steps"]:
+                _apply(made, step)
         case "add" | "upsert" | "update":
             _write(made[name].records, operation.kind, given)
 

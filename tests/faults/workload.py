@@ -65,6 +65,7 @@ class _Maker:
             "update_vectors": 3,
             "delete": 4,
             "delete_where": 2,
+            "transaction": 3,
             "modify": 2,
             "delete_collection": 1,
             "compact": 2,
@@ -78,6 +79,8 @@ class _Maker:
             kind = "add"
         if kind in ("compact", "persist", "reopen"):
             return Operation(kind)
+        if kind == "transaction":
+            return self._transaction()
         name = self._random.choice(absent if kind == "create_collection" else list(self._ids))
         if kind in ("update", "update_vectors", "delete") and not self._ids[name]:
             kind = "add"
@@ -127,6 +130,12 @@ class _Maker:
 
     def _delete_where(self, name: str) -> Operation:
         return Operation("delete", name, {"where": {"seventh": self._random.randrange(7)}})
+
+    def _transaction(self) -> Operation:
+        """A few writes, to any of the collections."""
+        ways = (self._add, self._upsert, self._delete, self._add)
+        steps = [way(self._random.choice(list(self._ids))) for way in ways[: self._random.choice([2, 4])] if self._ids]
+        return Operation("transaction", arguments={"steps": steps})
 
     def _number(self) -> int:
         self._made += 1
@@ -189,6 +198,11 @@ class Worker:
             ).count()
         elif operation.kind == "delete_collection":
             self.client.delete_collection(operation.collection)
+        elif operation.kind == "transaction":
+            with self.client.transaction() as t:
+                for step in operation.arguments["steps"]:
+                    inside = t.collection(self.client.get_collection(step.collection, embedding_function=None))
+                    getattr(inside, step.kind)(**step.arguments)
         else:
             collection = self.client.get_collection(operation.collection, embedding_function=None)
             getattr(collection, operation.kind)(**operation.arguments)
