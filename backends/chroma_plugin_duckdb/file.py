@@ -440,7 +440,7 @@ def _translated(path: Path) -> Iterator[None]:
             ) from error
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             raise CorruptionError(f"{path} is damaged: {text}. {way_out(path.parent)}") from error
-        raise StorageError(f"{path}: {text} {remedy(text)}".rstrip()) from error
+        raise StorageError(f"{path}: {text.rstrip('.')}. {remedy(text)}".rstrip()) from error
 
 
 def _locked(path: Path, text: str) -> LockedError:
