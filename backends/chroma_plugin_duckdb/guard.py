@@ -92,6 +92,8 @@ def _check_log(path: Path, head: Head, acknowledged: int, *, read_only: bool) ->
         raise _damaged(log, f"is damaged: what stands at byte {at} is not what was written")
     if reading.bad is not None:
         _take_off(log, reading, read_only=read_only)
+    elif reading.whole < reading.size and not read_only:
+        _cut(log, reading.whole)  # DuckDB passes over it, and leaves it: it would seem to be acknowledged
 
 
 def _log_head(path: Path, acknowledged: int) -> LogHead | None:
@@ -112,12 +114,16 @@ def _take_off(log: Path, reading: Reading, *, read_only: bool) -> None:
     copy = _free_name(log)
     shutil.copyfile(log, copy)
     sync(copy)
-    os.truncate(log, reading.whole)
-    sync(log)
+    _cut(log, reading.whole)
     sync(log.parent)
     warnings.warn(
         f"{what}. It was taken off; the log as it was is kept as {copy.name}.", UnfinishedWriteWarning, stacklevel=2
     )
+
+
+def _cut(log: Path, size: int) -> None:
+    os.truncate(log, size)
+    sync(log)
 
 
 def _free_name(log: Path) -> Path:

@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from faults.judging import allowed, changes_of, judge, what
 from faults.nursery import Nursery
 from faults.shim import NONE, Fault, Mode
@@ -51,13 +52,29 @@ def test_killed_while_it_recovers(nursery: Nursery, place: Path, size: Size, tal
         outcome = nursery.run(
             "workload:work", directory=str(place), **what(size), fault=Fault(Mode.KILL_HALFWAY, point).plain()
         )
-        step, killed = 1, True
-        while killed:
-            again = nursery.run("workload:reopen", directory=str(place), fault=Fault(Mode.KILL_AFTER, step).plain())
-            killed = again.killed
-            assert killed or not again.status, f"point {point}, then {step}: {again}"
-            # Some changes are made again by each opening; so the next kill comes later.
-            step += 1 + step // 4
-            tally["openings"] += 1
-        judge(nursery, place, size, allowed(outcome), f"point {point}, then {step}", tally)
+        tally["openings"] += _kill_openings(nursery, place)
+        judge(nursery, place, size, allowed(outcome), f"point {point}", tally)
         shutil.rmtree(place)
+
+
+def _kill_openings(nursery: Nursery, place: Path) -> int:
+    """Each a little later, until one is not killed; how many there were."""
+    step = openings = 1
+    while True:
+        again = nursery.run("workload:reopen", directory=str(place), fault=Fault(Mode.KILL_AFTER, step).plain())
+        assert again.killed or not again.status, f"after opening {openings}, killed at {step}: {again}"
+        if not again.killed:
+            return openings
+        # Some changes are made again by each opening; so the next kill comes later.
+        step += 1 + step // 4
+        openings += 1
+
+
+@pytest.mark.faults
+def test_a_write_that_was_cut_is_not_taken_for_an_acknowledged_one(nursery: Nursery, place: Path) -> None:
+    """The log ends in half a write; then an opening that writes nothing but its receipt is killed, too."""
+    size = Size(100, 24, 0)
+    cut = Fault(Mode.KILL_HALFWAY, 97)
+    outcome = nursery.run("workload:work", directory=str(place), **what(size), fault=cut.plain())
+    _kill_openings(nursery, place)
+    judge(nursery, place, size, allowed(outcome), "cut twice")
