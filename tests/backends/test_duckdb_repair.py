@@ -155,7 +155,7 @@ def test_a_damaged_block_costs_what_stands_in_it(place: Path) -> None:
     """Of a table of which a part can't be read the other parts are saved; nobody needs to know which."""
     (place / "snapshot.json").unlink()
     shutil.copytree(place, place.with_name("whole"))
-    for block in range(1, 12):
+    for block in range(1, 12, 3):
         shutil.rmtree(place)
         shutil.copytree(place.with_name("whole"), place)
         if 12_288 + block * 262_144 < (place / NAME).stat().st_size:
