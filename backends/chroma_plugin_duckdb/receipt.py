@@ -41,7 +41,8 @@ class Receipt:
     def read(cls, path: Path) -> Receipt | None:
         """That of the DuckDB file at the path; None when there is none to be believed."""
         try:
-            text, _, checksum = receipt_of(path).read_bytes().rpartition(b" ")
+            with receipt_of(path).open("rb") as file:
+                text, _, checksum = file.read(2 * _LENGTH).rpartition(b" ")
             if len(text) != _LENGTH or int(checksum) != zlib.crc32(text):
                 return None
             identifier, iteration, log = text.split(b" ")
