@@ -14,7 +14,7 @@ from fuzz.driver import TARGETS, load, mutate
 
 SECONDS = os.environ.get("CHROMA_PLUGIN_FUZZ_SECONDS")
 SEED = int(os.environ.get("CHROMA_PLUGIN_FUZZ_SEED", "0")) or random.randrange(1, 2**31)
-FEW = 40
+FEW = 20
 """Mutations in the run that every change gets, after the seeds."""
 each = pytest.mark.parametrize("name", TARGETS)
 
@@ -22,7 +22,7 @@ each = pytest.mark.parametrize("name", TARGETS)
 @each
 def test_the_seeds_and_a_few(name: str) -> None:
     target = load(name)
-    most = min(len(target.SEEDS), 60) + FEW
+    most = min(len(target.SEEDS), 40) + FEW
     assert mutate(target, 60, SEED, most) == most
 
 

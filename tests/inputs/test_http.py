@@ -86,8 +86,8 @@ def check(api: httpx.Client, route: Route, place: dict[str, str], step: int) -> 
 
 @ROUTE
 def test_some(api: httpx.Client, place: dict[str, str], route: Route) -> None:
-    """One in thirteen."""
-    check(api, route, place, 13)
+    """One in sixty."""
+    check(api, route, place, 60)
 
 
 @pytest.mark.faults

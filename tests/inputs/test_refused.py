@@ -48,16 +48,12 @@ def faults(refused: list[Case], call: Callable[..., Any], look: Callable[[], str
 
 
 @everywhere
-@pytest.mark.parametrize("name", COLLECTION)
-def test_collection(place: Place, step: int, name: str) -> None:
-    """What `Collection` and `AsyncCollection` refuse."""
-    call = place.call(place.things, name)
-    assert not list(faults(cases(COLLECTION[name])[::step], call, place.contents))
-
-
-@everywhere
-@pytest.mark.parametrize("name", CLIENT)
-def test_client(place: Place, step: int, name: str) -> None:
-    """What `Client` and `AsyncClient` refuse."""
-    call = place.call(place.client, name)
-    assert not list(faults(cases(CLIENT[name])[::step], call, place.contents))
+def test_refused(place: Place, step: int) -> None:
+    """By `Collection` and `Client`, and by their async twins."""
+    wrong = [
+        f"{name}: {found}"
+        for target, methods in ((place.things, COLLECTION), (place.client, CLIENT))
+        for name, method in methods.items()
+        for found in faults(cases(method)[::step], place.call(target, name), place.contents)
+    ]
+    assert not wrong
