@@ -14,7 +14,9 @@ from inputs.places import EVERYTHING, SOME, Place
 
 LONGEST = 700
 """Characters of a message."""
-_whole = [pytest.param(place, 1, id=str(place), marks=pytest.mark.faults) for place in EVERYTHING]
+_whole = [
+    pytest.param(place, 1, id=str(place), marks=[pytest.mark.faults, pytest.mark.timeout(1800)]) for place in EVERYTHING
+]
 _sample = [pytest.param(place, step, id=f"{place}-every-{step}") for place, step in SOME.items()]
 everywhere = pytest.mark.parametrize(("place", "step"), [*_sample, *_whole], indirect=["place"])
 
