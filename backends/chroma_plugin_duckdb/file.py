@@ -351,6 +351,15 @@ class Hold:
 
 def _create(path: Path) -> None:
     """An empty store, whole or not at all; nothing when another process is quicker."""
+    try:
+        _make_whole(path)
+    except StorageError:
+        # Whoever was quicker clears away what others have not finished.
+        if not path.exists():
+            raise
+
+
+def _make_whole(path: Path) -> None:
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
     remove(unfinished)
     with _translated(path):

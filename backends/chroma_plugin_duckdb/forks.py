@@ -38,7 +38,7 @@ def refuse_inherited(path: Path) -> None:
 
 
 def _after_fork() -> None:
-    _inherited.update({file.path.resolve(): os.getppid() for file in list(_files) if file.touched})
+    _inherited.update({file.path.resolve(): os.getppid() for file in list(_files) if file.touched and not file.closed})
     _files.clear()
 
 
