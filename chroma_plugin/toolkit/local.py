@@ -253,7 +253,7 @@ class LocalStore(CollectionStore):
         """Before the journal is closed, after the last write: what is much goes where it is quickly read. Returns the
         mark of the table that was saved, None when none was.
         """
-        self._upkeep.settle_now()
+        self._upkeep.finish()
         return settling.finish(self, self._journal)
 
     def retire(self) -> None:

@@ -98,6 +98,11 @@ def wanted(view: View) -> bool:
     return (view.length - settled) * view.table.dimension * 4 >= SETTLE_FROM
 
 
+def is_settled(view: View) -> bool:
+    """Whether its vectors stand in a file, and the dead ones with them."""
+    return isinstance(view.table.vectors, VectorFile)
+
+
 def settle(store: LocalStore, journal: Journal) -> None:
     """Put all vectors of this moment into the file and have the journal drop them. Reads and writes go on meanwhile.
 

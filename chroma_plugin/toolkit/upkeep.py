@@ -269,6 +269,15 @@ class Upkeep:
         self._store.publish(replace(table.view, graphs=kept, covered=front))
         return table
 
+    def finish(self) -> None:
+        """Before the journal is closed: what the background had no time for. Who opens, writes and closes again and
+        again would leave more dead rows each time.
+        """
+        view = self._store.view
+        if self._journal.mark() is None and settling.is_settled(view) and _wants_compaction(view):
+            self.compact_now()
+        self.settle_now()
+
     def settle_now(self) -> None:
         """Put the vectors that the journal keeps into their file, if they are many."""
         with self._tending:

@@ -175,3 +175,20 @@ def most(place: Place, cycle: Callable[[Place], None], times: int) -> Usage:
         found.append(place.usage())
     names = Usage.__dataclass_fields__
     return Usage(**{name: max(getattr(usage, name) for usage in found) for name in names})
+
+
+def test_opened_written_and_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a job does that runs every hour: before anything in the background has begun, the store is closed again. No
+    more than a third of what it keeps is dead.
+    """
+    monkeypatch.setattr(upkeep, "_QUIET", 60.0)
+    for _ in range(5):
+        with chromadb.PersistentClient(tmp_path) as client:
+            things = client.get_or_create_collection("things", embedding_function=None)
+            things.upsert(ids=IDS, embeddings=ROWS, documents=TEXTS)
+    [vectors] = tmp_path.glob("vectors/*/*.vectors")
+    assert vectors.stat().st_size < 1.5 * ROWS.nbytes
+    with chromadb.PersistentClient(tmp_path) as client:
+        things = client.get_collection("things", embedding_function=None)
+        assert things.get(ids="r7", include=["documents"])["documents"] == [TEXTS[7]]
+        assert things.count() == COUNT
