@@ -155,12 +155,17 @@ class Column:
         return found
 
     def _number(self, rows: int, test: Callable[[npt.NDArray[Any]], Mask]) -> Mask:
-        found = self._is(Cell.INT, rows) & self._test(self._ints, rows, test)
-        return found | (self._is(Cell.FLOAT, rows) & self._test(self._floats, rows, test))
+        found = np.zeros(rows, dtype=np.bool_)
+        for kind, numbers in ((Cell.INT, self._ints), (Cell.FLOAT, self._floats)):
+            if len(numbers):  # most columns have one kind
+                found |= self._is(kind, rows) & self._test(numbers, rows, test)
+        return found
 
     @staticmethod
     def _test(array: Growing[Any], rows: int, test: Callable[[npt.NDArray[Any]], Mask]) -> Mask:
         held = array[:rows]
+        if len(held) == rows:
+            return test(held)
         result = np.zeros(rows, dtype=np.bool_)
         result[: len(held)] = test(held)
         return result
