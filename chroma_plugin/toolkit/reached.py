@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -33,15 +34,17 @@ class Reacher:
         found = [answer for answer in answers if answer is not None]
         if len(found) < len(answers):
             return None
-        rows = np.concatenate([rows for rows, _ in found], axis=1)
-        values = np.concatenate([values for _, values in found], axis=1)
+        [(rows, values), *others] = found
+        if others:
+            rows = np.concatenate([rows for rows, _ in found], axis=1)
+            values = np.concatenate([values for _, values in found], axis=1)
         # A graph may know later versions of what counts as covered by none: those are among the loose.
         fit = (rows >= 0) & (rows < view.covered) & self.among[rows]
-        hidden = np.concatenate([graph.hidden_rows for graph in view.graphs])
+        hidden = _hidden(view)
         if len(hidden):
-            hidden = hidden[hidden < view.covered]
             fit &= ~np.isin(rows, hidden)  # they are measured with the loose ones
-        values = np.where(fit, values, NEVER)
+        if not fit.all():
+            values = np.where(fit, values, NEVER)
         longest = max(graph.square for graph in view.graphs) ** 0.5
         if not longest <= LONGEST:
             return None
@@ -67,10 +70,22 @@ class Reacher:
     def _with(self, queries: Matrix, reached: Seen, rows: RowNumbers, embeddings: Matrix, squares: Vector) -> Seen:
         assert reached.rows is not None
         values = computed(queries, embeddings, squares, self.settings.metric)
-        values[:, ~self.among[rows]] = NEVER
+        among = self.among[rows]
+        if not among.all():
+            values = np.where(among, values, NEVER)
         return Seen(
             np.concatenate([reached.values, values], axis=1),
             reached.rough,
             max(reached.longest, float(np.sqrt(squares.max()))),
             np.concatenate([reached.rows, np.broadcast_to(rows, values.shape)], axis=1),
         )
+
+
+def _hidden(view: View) -> RowNumbers:
+    """Rows in graphs that nothing there leads to; one of a graph that is also loose is loose."""
+    found = [graph.hidden_rows for graph in view.graphs if len(graph.hidden)]
+    hidden = np.concatenate(found) if found else _NOTHING
+    return hidden[hidden < view.covered]
+
+
+_NOTHING: Final = np.empty(0, dtype=np.intp)

@@ -168,7 +168,8 @@ class Nearest:
         """For each query how low the score of a row may seem that is one of the k nearest all the same."""
         right, rounding = scores_of(self.settings.metric, queries, measured, seen.longest)
         fit = scores > NEVER / 2
-        right = np.where(fit, right, -np.inf)
+        if not fit.all():
+            right = np.where(fit, right, -np.inf)
         reach: Vector = np.partition(right, -self.k, axis=1)[:, -self.k] - rounding
         if not self.exact and seen.rough:
             rough = rough & fit
