@@ -143,7 +143,9 @@ def test_the_plan_is_the_one_that_is_meant(plan: str) -> None:
             assert told["plan"] == {"graphs": "graph", "sketches": "scan"}[plan], told
 
 
-@pytest.mark.parametrize("space", ["l2", "cosine", "ip"])
+@pytest.mark.parametrize(
+    "space", ["l2", *(pytest.param(space, marks=pytest.mark.faults) for space in ("cosine", "ip"))]
+)
 def test_every_record_of_a_graph_is_found(space: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A graph of hnswlib leaves some points where no link leads: of these 4,000, ten are missed by searches that follow
     links alone. Ours find each by its own vector, and no id twice; also when the graph was read from its file.

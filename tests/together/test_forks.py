@@ -119,6 +119,7 @@ def test_every_call_in_the_child_is_refused(tmp_path: Path, where: str) -> None:
         assert client.get_collection("things").count() == 51
 
 
+@pytest.mark.faults
 def test_what_the_child_may_open(tmp_path: Path) -> None:
     """A store of its own, but not its parent's, not even when the parent has closed it: DuckDB has a copy of that. Its
     end leaves the lock of the parent alone.

@@ -193,6 +193,7 @@ def test_where_nothing_has_to_be_refreshed(tmp_path: Path) -> None:
     assert os.listdir(tmp_path)
 
 
+@pytest.mark.faults
 async def test_refresh_from_an_event_loop(tmp_path: Path) -> None:
     """`AsyncClient.refresh` is the same."""
     write(tmp_path, 1, 2)
