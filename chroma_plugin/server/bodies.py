@@ -64,9 +64,9 @@ class Body:
     def each(self, name: str) -> list[Body]:
         """The objects in the list of that name."""
         values = self.data(name, list) or []
-        odd = next((value for value in values if type(value) is not dict), None)
-        if odd is not None:
-            raise InvalidArgumentError(f"{name} holds {kind(odd)}; each has to be an object.")
+        odd = [value for value in values if type(value) is not dict]
+        if odd:
+            raise InvalidArgumentError(f"{name} holds {kind(odd[0])}; each has to be an object.")
         return [Body(value) for value in values]
 
     def ids(self, most: int) -> list[str]:

@@ -269,7 +269,7 @@ class StateMachine(Bench):
             machine,
             settings=settings(
                 max_examples=self.examples,
-                stateful_step_count=20,
+                stateful_step_count=12,
                 deadline=None,
                 database=None,
                 phases=[phase for phase in Phase if self.shrinks or phase not in (Phase.shrink, Phase.explain)],

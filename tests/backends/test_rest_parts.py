@@ -21,7 +21,7 @@ from chroma_plugin.errors import (
     InvalidArgumentError,
     UnreachableError,
 )
-from chroma_plugin.types import Records
+from chroma_plugin.types import CollectionInfo, Records
 
 MEBIBYTE = 2**20
 
@@ -93,7 +93,8 @@ def test_a_server_that_takes_less_than_it_says(server: RunningServer, collection
     """A proxy in between may have a limit of its own: what it refuses as too large is halved until it fits."""
     transport = Transport(RestOptions(chroma_server_host=server.host, chroma_server_http_port=server.port))
     path = f"/tenants/default_tenant/databases/default_database/collections/{collection.id}"
-    store = RestStore(transport, path, Limits(records=100_000, body_bytes=2**30))
+    info = CollectionInfo(collection.id, collection.name)
+    store = RestStore(transport, path, Limits(records=100_000, body_bytes=2**30), info)
     blank: list[None] = [None] * 3000
     known = store.insert(Records(ids(3000), vectors(3000, 500), blank, blank, blank))
     transport.close()

@@ -108,16 +108,23 @@ class Disk:
                 self._sync(change)
 
     def _sync(self, change: Change) -> None:
-        if change.inode in self._files:
-            file = self._files[change.inode]
-            for each in file.waiting:
-                _write(file.synced, each)
-            file.waiting.clear()
-        else:
-            found = self._find(change.path)
-            assert isinstance(found, _Directory), f"{change.path} was synced and is unknown"
-            found.synced = found.now()
-            found.waiting.clear()
+        # By its name first: a directory may have been given the number that a deleted file had.
+        directory = self._directory(change.path)
+        if directory is not None:
+            directory.synced = directory.now()
+            directory.waiting.clear()
+            return
+        file = self._files[change.inode]
+        for each in file.waiting:
+            _write(file.synced, each)
+        file.waiting.clear()
+
+    def _directory(self, path: str) -> _Directory | None:
+        try:
+            found = self._find(path)
+        except KeyError:  # a file that has no name any more
+            return None
+        return found if isinstance(found, _Directory) else None
 
     def _find(self, path: str) -> _File | _Directory:
         at: _File | _Directory = self._top

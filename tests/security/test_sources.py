@@ -43,7 +43,8 @@ MAY: dict[str, set[str]] = {
     "zipfile": {"chroma_plugin/embedding_functions/minilm/download.py"},
     # Splits bytes into opcodes, and runs none.
     "pickletools": {"backends/chroma_plugin_chromadb/labels.py"},
-    "ctypes": {"chroma_plugin/server/allocator.py"},
+    # malloc_trim; and one more reference to what a forked process must never take apart.
+    "ctypes": {"chroma_plugin/server/allocator.py", "chroma_plugin/sessions/connection.py"},
     "urlopen": {"chroma_plugin/embedding_functions/minilm/download.py"},
 }
 

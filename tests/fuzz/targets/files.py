@@ -118,4 +118,4 @@ def one(data: bytes) -> None:
             pass
 
 
-_SOUND = vector_file._Header(1, 2, 4, zlib.crc32(_stamps.tobytes()), 4, [zlib.crc32(bytes(32))])
+_SOUND = vector_file.Header(1, "0", 2, 4, zlib.crc32(_stamps.tobytes()), 4, [zlib.crc32(bytes(32))])
