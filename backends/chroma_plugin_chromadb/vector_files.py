@@ -67,5 +67,5 @@ def _mapped(path: Path, layout: np.dtype[Any], count: int) -> npt.NDArray[Any]:
         return np.zeros(0, dtype=layout)
     try:
         return np.memmap(path, dtype=layout, mode="r", shape=(count,))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise CorruptionError(f"{path} can't be read as {count} rows: {error}.") from error

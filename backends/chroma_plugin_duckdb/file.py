@@ -54,7 +54,7 @@ _SAFE: Final = {
     "allocator_background_threads": "true",
 }
 
-_LONGEST_LOG: Final = 256 << 20
+_LONGEST_LOG: Final = 64 << 20
 """Bytes of log after which a checkpoint is made. They are rare and short: with a small threshold every few hundredth
 write waits for one.
 """

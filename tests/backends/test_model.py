@@ -8,8 +8,8 @@ import pytest
 
 from chroma_plugin.testing.state_machine import StateMachine
 
-EXAMPLES = int(os.environ.get("CHROMA_PLUGIN_MODEL_EXAMPLES", "150"))
-"""Sequences of 20 calls."""
+EXAMPLES = int(os.environ.get("CHROMA_PLUGIN_MODEL_EXAMPLES", "60"))
+"""Sequences of calls."""
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(0)]
 
 

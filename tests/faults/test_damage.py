@@ -88,14 +88,14 @@ def every_wound(stores: Path, count: int, among: int) -> Iterator[tuple[str, Wou
 @pytest.mark.timeout(1200)
 def test_wounds_to_every_file(stores: Path) -> None:
     """Of what can happen to a file as a whole, and of flips, cuts, holes and additions."""
-    assert all_bad(stores, every_wound(stores, COUNT or 4, 20)) == []
+    assert all_bad(stores, every_wound(stores, COUNT or 2, 20)) == []
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
 def test_repairs_of_every_file(stores: Path) -> None:
     """What was wounded opens again: all that is in it is right, what is not is told, the wounded files are kept."""
-    chosen = every_wound(stores, COUNT or 3, 20)
+    chosen = every_wound(stores, COUNT or 2, 20)
     assert all_bad(stores, (each for each in chosen if Path(each[1].file).suffix in NEEDED), repair=True) == []
 
 

@@ -14,7 +14,7 @@ from faults.shim import NONE, Kind
 from faults.sizes import Size, sized
 
 
-@sized(few=3, sample=10, seeds=3)
+@sized(few=3, sample=6, seeds=3)
 def test_power_is_lost(nursery: Nursery, tmp_path: Path, size: Size, tally: Counter[str]) -> None:
     """After any change of any file."""
     place, log, image = tmp_path / "store", tmp_path / "log", tmp_path / "image"

@@ -14,8 +14,15 @@ from inputs.places import EVERYTHING, SOME, Place
 
 LONGEST = 700
 """Characters of a message."""
+_SLOWEST = "rest-async"
 _whole = [
-    pytest.param(place, 1, id=str(place), marks=[pytest.mark.faults, pytest.mark.timeout(1800)]) for place in EVERYTHING
+    pytest.param(
+        place,
+        1,
+        id=str(place),
+        marks=[pytest.mark.soak if place == _SLOWEST else pytest.mark.faults, pytest.mark.timeout(1800)],
+    )
+    for place in EVERYTHING
 ]
 _sample = [pytest.param(place, step, id=f"{place}-every-{step}") for place, step in SOME.items()]
 everywhere = pytest.mark.parametrize(("place", "step"), [*_sample, *_whole], indirect=["place"])

@@ -29,6 +29,8 @@ IDS = [f"r{n}" for n in range(COUNT)]
 ROWS = clustered(COUNT, DIMENSION)
 TEXTS = [f"the record {n} of {COUNT}, {'words ' * (n % 20)}" for n in range(COUNT)]
 METADATAS = [{"n": n, "tenth": n % 10} for n in range(COUNT)]
+LOG = 65 << 20
+"""Bytes of log at which it is emptied, and some more."""
 LONG = int(os.environ.get("CHROMA_SOAK_CYCLES", "300"))
 CYCLES = [
     pytest.param(50, marks=pytest.mark.faults, id="short"),
@@ -71,12 +73,12 @@ def busy_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "rest":
         server = start_server(tmp_path / "store")
-        # Its vectors are too few to be settled, so that DuckDB's log grows until DuckDB empties it, at 256 MB; what is
-        # in the log is in memory, too.
-        made = Place(lambda: chromadb.HttpClient(*server), tmp_path / "store", server.process.pid, 80 << 20, 257 << 20)
+        # Its vectors are too few to be settled, so that the log grows until it is emptied; what is in it is in memory,
+        # too.
+        made = Place(lambda: chromadb.HttpClient(*server), tmp_path / "store", server.process.pid, 80 << 20, LOG)
     elif request.param == "duckdb":
         # DuckDB gives back what it needed some seconds later, and a part of it never.
-        made = Place(lambda: chromadb.PersistentClient(tmp_path), tmp_path, memory=32 << 20)
+        made = Place(lambda: chromadb.PersistentClient(tmp_path), tmp_path, memory=32 << 20, disk=LOG)
     else:
         made = Place(chromadb.Client, tmp_path)
     yield made

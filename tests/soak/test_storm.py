@@ -31,7 +31,7 @@ Put = Callable[[LocalStore, Records], None]
 THREADS, TASKS = 16, 200
 LONG = float(os.environ.get("CHROMA_SOAK_SECONDS", "180"))
 LENGTHS = [
-    pytest.param(12.0, marks=pytest.mark.faults, id="short"),
+    pytest.param(5.0, marks=pytest.mark.faults, id="short"),
     pytest.param(LONG, marks=[pytest.mark.soak, pytest.mark.timeout(2 * LONG + 300)], id="long"),
 ]
 
