@@ -9,6 +9,7 @@ stands for a dict of its attributes; nothing is imported or called for it.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,12 @@ def read(path: Path) -> Labels:
 def _decoded(path: Path) -> Any:
     reader = _Reader()
     try:
-        for opcode, argument, _ in pickletools.genops(path.read_bytes()):
-            reader.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # an escape that is none is no text of chromadb's
+            for opcode, argument, _ in pickletools.genops(path.read_bytes()):
+                reader.step(opcode.name, argument)
         return reader.result()
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, Warning) as error:
         raise CorruptionError(f"{path} is not the table that chromadb writes: {error}.") from error
 
 
