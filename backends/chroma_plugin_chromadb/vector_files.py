@@ -66,6 +66,8 @@ def _mapped(path: Path, layout: np.dtype[Any], count: int) -> npt.NDArray[Any]:
     if count == 0:
         return np.zeros(0, dtype=layout)
     try:
+        if path.stat().st_size < count * layout.itemsize:
+            raise ValueError("it is shorter")
         return np.memmap(path, dtype=layout, mode="r", shape=(count,))
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError) as error:
         raise CorruptionError(f"{path} can't be read as {count} rows: {error}.") from error
