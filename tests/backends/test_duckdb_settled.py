@@ -268,6 +268,7 @@ WRITER = """
 """
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("work", ["finish", "compact"])
 @pytest.mark.parametrize("again", [False, True])
 def test_a_process_that_ends_at_any_step_loses_nothing(tmp_path: Path, work: str, again: bool) -> None:
