@@ -16,7 +16,7 @@ from faults.sizes import Size, sized
 _WAYS = (Mode.KILL_BEFORE, Mode.KILL_HALFWAY, Mode.KILL_AFTER)
 
 
-@sized(few=6, sample=22, seeds=3)
+@sized(few=6, sample=14, seeds=3)
 def test_killed_at_a_change_of_a_file(nursery: Nursery, place: Path, size: Size, tally: Counter[str]) -> None:
     """Before it, in the middle of it, after it, whether DuckDB makes it or Python."""
     chance = size.chance()
@@ -28,7 +28,7 @@ def test_killed_at_a_change_of_a_file(nursery: Nursery, place: Path, size: Size,
         shutil.rmtree(place)
 
 
-@sized(sample=20)
+@sized(sample=14)
 def test_killed_at_any_moment(nursery: Nursery, place: Path, size: Size, tally: Counter[str]) -> None:
     """While work goes on in the background."""
     chance, longest = size.chance(), 1.0

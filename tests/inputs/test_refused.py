@@ -14,13 +14,13 @@ from inputs.places import EVERYTHING, SOME, Place
 
 LONGEST = 700
 """Characters of a message."""
-_SLOWEST = "rest-async"
+_EMBEDDED = ("memory", "duckdb")
 _whole = [
     pytest.param(
         place,
         1,
         id=str(place),
-        marks=[pytest.mark.soak if place == _SLOWEST else pytest.mark.faults, pytest.mark.timeout(1800)],
+        marks=[pytest.mark.faults if place in _EMBEDDED else pytest.mark.soak, pytest.mark.timeout(1800)],
     )
     for place in EVERYTHING
 ]
