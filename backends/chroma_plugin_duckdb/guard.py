@@ -15,7 +15,16 @@ from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin_duckdb.head import Head
-from chroma_plugin_duckdb.log import MOST_HEAD, LogHead, Reading, log_head, log_of, log_size, read_log, version_of_log
+from chroma_plugin_duckdb.log import (
+    MOST_HEAD,
+    LogHead,
+    log_head,
+    log_of,
+    log_size,
+    never_began,
+    read_log,
+    version_of_log,
+)
 from chroma_plugin_duckdb.receipt import Receipt, receipt_of
 
 
@@ -77,6 +86,9 @@ def _check_log(path: Path, head: Head, acknowledged: int, *, read_only: bool) ->
     log = log_of(path)
     if not log_size(path):
         return
+    if not acknowledged and never_began(log):
+        _take_off(log, 0, read_only=read_only)
+        return
     found = _log_head(path, acknowledged)
     if found is None:
         return
@@ -91,7 +103,7 @@ def _check_log(path: Path, head: Head, acknowledged: int, *, read_only: bool) ->
         at = reading.whole if reading.bad is None else reading.bad
         raise _damaged(log, f"is damaged: what stands at byte {at} is not what was written")
     if reading.bad is not None:
-        _take_off(log, reading, read_only=read_only)
+        _take_off(log, reading.whole, read_only=read_only)
     elif reading.whole < reading.size and not read_only:
         _cut(log, reading.whole)  # DuckDB passes over it, and leaves it: it would seem to be acknowledged
 
@@ -107,14 +119,14 @@ def _log_head(path: Path, acknowledged: int) -> LogHead | None:
     return found
 
 
-def _take_off(log: Path, reading: Reading, *, read_only: bool) -> None:
-    what = f"{log} ends in a write that was cut short, and never acknowledged, from byte {reading.whole} on"
+def _take_off(log: Path, whole: int, *, read_only: bool) -> None:
+    what = f"{log} ends in a write that was cut short, and never acknowledged, from byte {whole} on"
     if read_only:
         raise CorruptionError(f"{what}. Open the store once without read_only: it is taken off then.")
     copy = _free_name(log)
     shutil.copyfile(log, copy)
     sync(copy)
-    _cut(log, reading.whole)
+    _cut(log, whole)
     sync(log.parent)
     warnings.warn(
         f"{what}. It was taken off; the log as it was is kept as {copy.name}.", UnfinishedWriteWarning, stacklevel=2

@@ -186,3 +186,15 @@ def _was_end(frame: bytes) -> bool:
     """Whether it is the end of a transaction but for one of its three parts."""
     parts = (slice(0, 8), slice(8, 16), slice(16, 21))
     return sum(frame[part] == _END[part] for part in parts) == 2
+
+
+_SECTOR: Final = 512
+
+
+def never_began(path: Path) -> bool:
+    """Whether the first sector of a log never arrived on disk, and no more than one transaction stands behind it.
+
+    Each is on disk before the next one begins: it is a first write that a loss of power cut short.
+    """
+    data = path.read_bytes()
+    return not any(data[:_SECTOR]) and data.count(_END) <= 1

@@ -191,6 +191,20 @@ def test_a_hole_in_a_write_that_was_not_acknowledged(place: Path, ends: list[int
     assert ids_in(place) == batches(4)
 
 
+def test_a_first_write_whose_beginning_never_arrived(place: Path, ends: list[int]) -> None:
+    """A loss of power right after a checkpoint, in the first write to a new log. Behind two writes it is damage."""
+    data = log_of(place).read_bytes()
+    assert ids_in(place) == batches(4)  # which empties the log
+
+    log_of(place).write_bytes(bytes(512) + data[512 : ends[3]])
+    with pytest.raises(CorruptionError, match="does not begin as a log does"):
+        ids_in(place)
+    log_of(place).write_bytes(bytes(512) + data[ends[2] : ends[3]])
+    with pytest.warns(UnfinishedWriteWarning, match="from byte 0 on"):
+        assert ids_in(place) == batches(4)
+    assert ids_in(place) == batches(4)
+
+
 def test_the_log_of_another_state_is_an_error(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """And so is that of another store, an older file, and another store's file."""
     old, log = place.read_bytes(), log_of(place).read_bytes()
