@@ -89,7 +89,7 @@ def _available() -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A graph, and the rows of a table that its labels stand for."""
 
@@ -114,15 +114,24 @@ class Graph:
         rows = self.rows[self.hidden]
         return rows[rows >= 0]
 
+    @functools.cached_property
+    def _shown(self) -> npt.NDArray[np.intp]:
+        """The rows, without those of hidden labels: a search may come upon one all the same."""
+        if not len(self.hidden):
+            return self.rows
+        shown = self.rows.copy()
+        shown[self.hidden] = -1
+        return shown
+
     def __len__(self) -> int:
         return len(self.stamps)
 
     def search(
         self, queries: Matrix, k: int, settings: GraphSettings
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
-        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone, and what their scores
-        seem to be (see `scores`); None when the graph reaches fewer than k. In the caller's thread alone, which need
-        not be the only one.
+        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone or hidden, and what
+        their scores seem to be (see `scores`); None when the graph reaches fewer than k. In the caller's thread alone,
+        which need not be the only one.
         """
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
@@ -137,7 +146,7 @@ class Graph:
         scores = squares(points)[:, None] - away
         if settings.metric is not Metric.L2:
             scores = (scores + np.float32(self.square)) / np.float32(2)
-        return self.rows[labels.astype(np.intp)], scores
+        return self._shown[labels.view(np.intp)], scores
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
         """The same graph over a table whose row i has the stamp ``stamps[i]``."""

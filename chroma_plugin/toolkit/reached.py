@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
-from chroma_plugin import distances
 from chroma_plugin.distances import Vector
 from chroma_plugin.toolkit.candidates import NEVER
 from chroma_plugin.toolkit.columns import Mask
@@ -40,23 +38,18 @@ class Reacher:
             values = np.concatenate([values for _, values in found], axis=1)
         # A graph may know later versions of what counts as covered by none: those are among the loose.
         fit = (rows >= 0) & (rows < view.covered) & self.among[rows]
-        hidden = _hidden(view)
-        if len(hidden):
-            fit &= ~np.isin(rows, hidden)  # they are measured with the loose ones
         if not fit.all():
             values = np.where(fit, values, NEVER)
         longest = max(graph.square for graph in view.graphs) ** 0.5
         if not longest <= LONGEST:
             return None
-        reached = self._with_hidden(queries, Seen(values, values.shape[1], longest, rows), hidden)
+        reached = self._with_hidden(queries, Seen(values, values.shape[1], longest, rows))
         return self._with_loose(queries, reached)
 
-    def _with_hidden(self, queries: Matrix, reached: Seen, hidden: RowNumbers) -> Seen:
+    def _with_hidden(self, queries: Matrix, reached: Seen) -> Seen:
         """And the rows that stand in a graph and that nothing in it leads to."""
-        if not len(hidden):
-            return reached
-        embeddings = self.view.table.vectors.take(hidden)
-        return self._with(queries, reached, hidden, embeddings, distances.squares(embeddings))
+        rows, embeddings, squares = self.view.hidden
+        return self._with(queries, reached, rows, embeddings, squares) if len(rows) else reached
 
     def _with_loose(self, queries: Matrix, reached: Seen) -> Seen:
         """And those that no graph covers."""
@@ -79,13 +72,3 @@ class Reacher:
             max(reached.longest, float(np.sqrt(squares.max()))),
             np.concatenate([reached.rows, np.broadcast_to(rows, values.shape)], axis=1),
         )
-
-
-def _hidden(view: View) -> RowNumbers:
-    """Rows in graphs that nothing there leads to; one of a graph that is also loose is loose."""
-    found = [graph.hidden_rows for graph in view.graphs if len(graph.hidden)]
-    hidden = np.concatenate(found) if found else _NOTHING
-    return hidden[hidden < view.covered]
-
-
-_NOTHING: Final = np.empty(0, dtype=np.intp)

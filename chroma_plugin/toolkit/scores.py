@@ -48,6 +48,11 @@ class Seen:
             return columns
         return self.rows[columns] if self.rows.ndim == 1 else picked(self.rows, columns)
 
+    def all_rows(self) -> RowNumbers:
+        """The rows in all columns, of shape (q, n)."""
+        rows = np.arange(self.values.shape[1]) if self.rows is None else self.rows
+        return rows if rows.ndim == 2 else np.broadcast_to(rows, self.values.shape)
+
     def above(self, number: int, bound: np.float32) -> RowNumbers:
         """The rows whose scores for that query seem to be no less than the bound."""
         return self._rows_of_one(number, above(self.values[number], bound))

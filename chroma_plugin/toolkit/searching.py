@@ -35,6 +35,8 @@ _MANY: Final = 64
 _SURE: Final = 3.0
 """How many standard deviations of the error of scores a row may be behind and is measured all the same: at 3, one of
 a thousand neighbours is missed at the most; among docstrings none of 10,000 was."""
+_FEW: Final = 256
+"""Rows that are all measured for a query that comes alone: to choose among them would take as long."""
 _SHARE: Final = 0.2
 """When more of all rows have to be measured, they are measured in place, with all others."""
 _ROWS_AT_ONCE: Final = 8_192
@@ -142,6 +144,8 @@ class Nearest:
 
     def _measured_where_near(self, queries: Matrix, seen: Seen) -> list[Found]:
         """Measure the rows that seem nearest, and then those that may be nearer than the k-th of them."""
+        if seen.values.shape[1] <= _FEW and len(queries) < TOGETHER:
+            return self._all_seen_measured(queries, seen)
         columns = largest(seen.values, seeming(self.k) if seen.rough else self.k + 1)
         rows, scores = seen.rows_in(columns), picked(seen.values, columns)
         self.steps.done("choose")
@@ -155,6 +159,12 @@ class Nearest:
                 found[number] = self._looked_closer(queries[number], seen, number, reach[number])
         self.steps.done("complete")
         return found
+
+    def _all_seen_measured(self, queries: Matrix, seen: Seen) -> list[Found]:
+        rows = seen.all_rows()
+        measured = self._measured(queries[:, None], rows)
+        self.steps.done("measure")
+        return self._found(rows, measured, seen.values > NEVER / 2)
 
     def _found(self, rows: RowNumbers, measured: Matrix, fit: Mask) -> list[Found]:
         """Of each query the k nearest that fit."""

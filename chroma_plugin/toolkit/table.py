@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final, cast
 
 import numpy as np
@@ -59,7 +60,7 @@ def as_json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | N
     return [None if metadata is None else dumps(metadata).decode() for metadata in metadatas]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class View:
     """One moment of a table."""
 
@@ -84,6 +85,14 @@ class View:
     def sketched(self) -> int:
         """Every row below this number is in one of the sketches."""
         return self.sketches[-1].last if self.sketches else 0
+
+    @cached_property
+    def hidden(self) -> tuple[RowNumbers, Matrix, npt.NDArray[np.float32]]:
+        """The covered rows that nothing in their graphs leads to, their vectors, and the squares of their lengths."""
+        rows = np.concatenate([graph.hidden_rows for graph in self.graphs])
+        rows = rows[rows < self.covered]
+        embeddings = self.table.vectors.take(rows)
+        return rows, embeddings, squares(embeddings)
 
     def rows(self) -> RowNumbers:
         """The live rows in the order of insertion."""

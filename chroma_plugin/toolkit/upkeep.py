@@ -146,7 +146,7 @@ class Upkeep:
         for sketch in sorted((each for each in loaded if each is not None), key=lambda each: each.first):
             if sketch.first == (found[-1].last if found else 0):
                 found.append(sketch)
-        self._damaged += len(paths) - len(found)
+        self._damaged += loaded.count(None)
         self._publish(sketches=tuple(found))
         self._forget("*.sketch", {sketch.name for sketch in found})
 
@@ -220,13 +220,13 @@ class Upkeep:
             stamps = view.table.stamps[: view.length]
             loaded = [graphs.load(path, view.table.vectors, stamps, self._store.settings) for path in paths]
             view.table.vectors.release()
-            found = [graph for graph in loaded if graph is not None]
+            found = _without_taken([graph for graph in loaded if graph is not None], view)
             covered = ~view.alive
             for graph in found:
                 covered[graph.rows[graph.rows >= 0]] = True
             # Rows stand in the order they were written, so that what the graphs don't know is at the end.
             self._publish(graphs=tuple(found), covered=len(stamps) if covered.all() else int(np.argmin(covered)))
-            self._damaged += len(paths) - len(found)
+            self._damaged += loaded.count(None)
             self._forget("*.graph", {graph.name for graph in found})
 
     def _save(self, graph: Graph) -> None:
@@ -328,6 +328,18 @@ def _wants_sketch(view: View) -> bool:
 def _wants_graph(view: View) -> bool:
     loose = view.length - view.covered
     return loose >= (TAIL_FROM if view.graphs else graph_from()) and graphs.available()
+
+
+def _without_taken(found: Sequence[Graph], view: View) -> list[Graph]:
+    """Not those that a larger one took in, and whose files were left when the process ended: each row is found once."""
+    kept: list[Graph] = []
+    taken = np.zeros(view.length, dtype=np.bool_)
+    for graph in sorted(found, key=len, reverse=True):
+        rows = graph.rows[graph.rows >= 0]
+        if not taken[rows].any():
+            taken[rows] = True
+            kept.append(graph)
+    return kept
 
 
 def _projection(view: View) -> Projection:

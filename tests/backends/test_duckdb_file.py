@@ -377,6 +377,28 @@ class TestIndexFiles:
         assert self.reopened_index(place)["indexed"] == 3000
         assert ".graph" in self.files(place)
 
+    def test_a_graph_that_another_took_in_is_dropped(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that ends between writing a graph and deleting those before it leaves both."""
+        old = self.files(place)[".graph"]
+        kept = old.read_bytes()
+        monkeypatch.setattr(upkeep, "TAIL_FROM", 1000)
+        monkeypatch.setattr(upkeep, "graph_from", lambda: 3000)
+        backend = opened(place)
+        store = backend.open_collection(INFO)
+        store.put(records(clustered(1000, seed=3), start=3000))
+        store.optimize()
+        backend.close()
+        old.write_bytes(kept)
+
+        backend = opened(place)
+        store = backend.open_collection(INFO)
+        backend._background.wait()
+        found = store.view.graphs
+        backend.close()
+
+        assert [len(graph) for graph in found] == [4000]
+        assert not old.exists()
+
     def test_a_stamp_is_not_given_twice(self, place: Path) -> None:
         """A record added after the newest was deleted and the store reopened is not taken for it."""
         backend = opened(place)
