@@ -9,14 +9,22 @@ from hypothesis import strategies as st
 
 from chroma_plugin.toolkit import occurrences
 
+WAYS = {
+    "numpy": {"available": lambda: False, "_AT_ONCE": 8},
+    "stringzilla": {"_MANY": 1000},
+    "stringzilla, until there are many": {"_MANY": 2, "_AT_ONCE": 8},
+}
 
-@given(st.text("ab\0", max_size=60), st.text("ab\0", min_size=1, max_size=7))
-def test_every_place_is_found(text: str, wanted: str) -> None:
+
+@pytest.mark.parametrize("way", WAYS)
+@given(text=st.text("ab\0", max_size=60), wanted=st.text("ab\0", min_size=1, max_size=7))
+def test_every_place_is_found(way: str, text: str, wanted: str) -> None:
     """Overlapping ones, and those on the edges of what is compared at once."""
     data, sought = text.encode(), wanted.encode()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(occurrences, "_AT_ONCE", 8)
+        for name, value in WAYS[way].items():
+            patch.setattr(occurrences, name, value)
         places = occurrences.occurrences(np.frombuffer(data, dtype=np.uint8), sought)
 
     assert places.tolist() == [at for at in range(len(data)) if data.startswith(sought, at)]
