@@ -3,8 +3,8 @@
 hnswlib must not be searched while it is added to, forgets `ef` when saved, and believes any bytes it loads. So a graph
 is never added to (new rows wait in the table and are searched by other means until the next graph takes them in),
 nothing is ever deleted from it (dead rows are dropped from the answer), and its file is believed only when its
-checksum and everything that its header says are right. It measures in the subspace where the vectors lie, in half of
-the memory; what it finds is measured again.
+checksum and everything that its header says are right. It measures in the subspace where the vectors lie, in a third
+of the memory; what it finds is measured again.
 
 Source: Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
 World graphs", 2016.
@@ -30,6 +30,7 @@ from chroma_plugin.distances import squares
 from chroma_plugin.toolkit import bare_graph
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.projection import Projection, unit
+from chroma_plugin.toolkit.scores import computed
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix, Metric
 
@@ -39,6 +40,11 @@ _FORMAT: Final = 2
 _SHORT: Final = 8
 """Candidates of a search that is to see only whether a point is reached."""
 _VICINITY: Final = 200
+_JUDGES: Final = 64
+"""Points whose neighbours are looked for in a new graph, to see what it is worth."""
+_NEAREST: Final = 10
+_USUAL: Final = 100
+"""Candidates that a search has unless somebody says otherwise."""
 _SLICE: Final = 1000
 """Vectors added between two looks at whether to stop: some 0.2 s of work."""
 
@@ -107,6 +113,10 @@ class Graph:
     """What its files are called."""
     hidden: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     """The labels that not even a search for their own vectors reaches: nothing in the graph leads to them."""
+    found: float = 1.0
+    """Of the ten nearest to some of its own points, the share that a search came upon. Among vectors without any
+    structure, random numbers, say, it is a half or less.
+    """
 
     @property
     def hidden_rows(self) -> npt.NDArray[np.intp]:
@@ -179,15 +189,54 @@ def build(
         index.add_items(
             points, np.arange(piece.start, piece.start + len(points)), num_threads=settings.num_threads or -1
         )
-    graph = Graph(index, projection, square, rows, stamps)
+    graph = _without_lost(Graph(index, projection, square, rows, stamps), vectors, settings)
+    return replace(graph, found=_share_found(graph, vectors, settings))
+
+
+def _without_lost(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Graph:
+    """The graph, with links to the points that nothing led to, and with those named that still nothing leads to."""
     lost = _lost(graph, np.arange(len(graph)), vectors, settings)
     if not len(lost):
         return graph
     # One in a thousand. Added again, they are linked with those that are near now, and nine of ten are reached. These
     # links take the place of others, so that those near them have to be looked for again.
     near = _near(graph, lost, vectors, settings)
-    index.add_items(_points(vectors.take(rows[lost]), settings.metric, projection, square), lost, num_threads=1)
+    points = _points(vectors.take(graph.rows[lost]), settings.metric, graph.projection, graph.square)
+    graph.index.add_items(points, lost, num_threads=1)
     return replace(graph, hidden=_lost(graph, near, vectors, settings))
+
+
+def _share_found(graph: Graph, vectors: Vectors, settings: GraphSettings) -> float:
+    """See `Graph.found`. The hidden count as found: they are measured in each search."""
+    judges = np.unique(np.linspace(0, len(graph) - 1, _JUDGES).astype(np.intp))
+    queries = vectors.take(graph.rows[judges])
+    k = min(_NEAREST, len(graph))
+    answer = graph.search(queries, settings.ef_search, replace(settings, ef_search=max(settings.ef_search, _USUAL)))
+    if answer is None:
+        return 0.0
+    came = [np.union1d(rows[rows >= 0], graph.hidden_rows) for rows in answer[0]]
+    lowest = _kth_scores(queries, k, graph.rows, vectors, settings.metric)
+    counts = [
+        np.count_nonzero(_scores(query[None], vectors.take(rows), settings.metric) >= low)
+        for query, rows, low in zip(queries, came, lowest, strict=True)
+    ]
+    return float(np.minimum(counts, k).mean()) / k
+
+
+def _kth_scores(
+    queries: Matrix, k: int, rows: npt.NDArray[np.intp], vectors: Vectors, metric: Metric
+) -> npt.NDArray[np.float32]:
+    """For each query the k-th highest score among those rows, less what rounding may have done to it."""
+    best = np.empty((len(queries), 0), dtype=np.float32)
+    for start in range(0, len(rows), _SLICE):
+        scores = _scores(queries, vectors.take(rows[start : start + _SLICE]), metric)
+        best = np.sort(np.concatenate([best, scores], axis=1), axis=1)[:, -k:]
+    lowest: npt.NDArray[np.float32] = best[:, 0] - np.float32(1e-5) * np.abs(best).max(axis=1)
+    return lowest
+
+
+def _scores(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
+    return computed(queries, embeddings, squares(embeddings), metric)
 
 
 def _near(
@@ -258,6 +307,7 @@ class _Header:
     count: int
     last_stamp: int
     hidden: list[int]
+    found: float = 1.0
 
 
 def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
@@ -277,6 +327,7 @@ def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
         count=len(graph),
         last_stamp=int(graph.stamps.max()),
         hidden=graph.hidden.tolist(),
+        found=graph.found,
     )
     head, nodes, rest = parts
     arrays = (graph.projection.basis, graph.stamps, head, nodes.view("<u4"), rest)
@@ -313,7 +364,7 @@ def _restored(
     index = _new_index(projection)
     none = np.empty(0, dtype=np.intp)
     hidden = np.array(header.hidden, dtype=np.intp)
-    graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem, hidden)
+    graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem, hidden, header.found)
     graph = graph.with_rows_of(stamps)
     nodes = nodes.reshape(header.count, width)
     placed = bare_graph.rows_of_nodes(nodes, graph.rows)

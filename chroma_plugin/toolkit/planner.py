@@ -66,6 +66,10 @@ FILTERED_EF: Final = 160
 GRAPH_SHARE: Final = 0.2
 """Of a graph's answers at least so many must qualify; below, too few would be left too often."""
 
+GRAPH_FOUND: Final = 0.9
+"""What a graph finds of its own points' neighbours, at least, or a scan answers: 0.99 among docstrings, and 0.3 to 0.6
+among random numbers, which have no neighbourhoods that links could follow."""
+
 
 def seeming(k: int) -> int:
     """How many of the rows that seem nearest are measured first, to see how far the others have to be looked at."""
@@ -145,12 +149,16 @@ class Task:
         return _CALL + swept + self.view.length * _SELECT_ROW + self._gather(seeming(self.k))
 
     def _graph(self) -> float:
-        loose = self._sweep(self.view.length - self.view.covered)
-        return _CALL * len(self.view.graphs) + self.wanted() * (_GRAPH_HOP * len(self.view.graphs)) + loose
+        graphs = self.view.graphs
+        hidden = sum(len(graph.hidden) for graph in graphs)
+        loose = self._sweep(self.view.length - self.view.covered + hidden)
+        return _CALL * len(graphs) + self.wanted() * (_GRAPH_HOP * len(graphs)) + loose
 
     def _may_ask_graphs(self) -> bool:
         enough = self.qualifying >= GRAPH_SHARE * self.view.length and self.k <= self.qualifying // 10
-        return bool(self.view.graphs) and not self.exact and enough
+        graphs = self.view.graphs
+        good = not self.view.sketches or all(graph.found >= GRAPH_FOUND for graph in graphs)
+        return bool(graphs) and not self.exact and enough and good
 
     def wanted(self) -> int:
         """How many a graph is asked for: of its labels only some are alive and qualify."""

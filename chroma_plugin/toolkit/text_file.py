@@ -73,9 +73,11 @@ class TextFile:
 
     def row(self, row: int) -> list[bytes | None]:
         """All texts of a row."""
-        place, texts, data = self._start_of[row], [], self._map  # type: int, list[bytes | None], bytes | mmap.mmap
+        start, end = self._start_of[row], self._start_of[row + 1]
         if not self.blocks.sound:
-            self.blocks.look_between(place, self._start_of[row + 1])
+            self.blocks.look_between(start, end)
+        # As quick as a look at mapped memory, and pages around it don't count as ours.
+        data, place, texts = os.pread(self._descriptor, end - start, start), 0, []  # type: bytes, int, list[bytes | None]
         for length in self._length_of[row * self._columns : (row + 1) * self._columns]:
             if length < 0:
                 texts.append(None)

@@ -26,7 +26,7 @@ from chroma_plugin.toolkit.files import discard, naming
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.journal import Journal
 from chroma_plugin.toolkit.planner import SKETCH_FROM, SKETCH_TAIL, TAIL_FROM, graph_from
-from chroma_plugin.toolkit.projection import Projection, fit
+from chroma_plugin.toolkit.projection import fit_for_graph
 from chroma_plugin.toolkit.sketch import Sketch
 from chroma_plugin.toolkit.table import Table, View
 
@@ -164,7 +164,8 @@ class Upkeep:
         if len(rows):
             table = view.table
             stamps = table.stamps[: view.length][rows]
-            built = graphs.build(table.vectors, rows, stamps, self._store.settings, _projection(view), self._stopping)
+            projection = fit_for_graph(table.vectors, view.length)
+            built = graphs.build(table.vectors, rows, stamps, self._store.settings, projection, self._stopping)
             if built is None:
                 return
             kept.append(replace(built, name=uuid4().hex))
@@ -340,10 +341,6 @@ def _without_taken(found: Sequence[Graph], view: View) -> list[Graph]:
             taken[rows] = True
             kept.append(graph)
     return kept
-
-
-def _projection(view: View) -> Projection:
-    return view.sketches[0].projection if view.sketches else fit(view.table.vectors, view.length)
 
 
 def _is_worth_keeping(graph: Graph, view: View, loose: int) -> bool:

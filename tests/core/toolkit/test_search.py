@@ -10,7 +10,7 @@ import pytest
 from support.vectors import clustered, records
 
 from chroma_plugin.filters.parse import parse_where
-from chroma_plugin.toolkit import graph
+from chroma_plugin.toolkit import graph, sketch
 from chroma_plugin.toolkit.local import LocalStore
 from chroma_plugin.toolkit.planner import Plan
 from chroma_plugin.toolkit.searching import Nearest
@@ -52,6 +52,26 @@ def test_without_a_graph_every_search_is_exact(make_store: MakeStore, space: str
 
     assert store.stats()["indexed"] == 0
     assert found(store, queries, 10, space, where) == [brute_force(store, query, 10, space, where) for query in queries]
+
+
+@pytest.mark.skipif(not (graph.installed() and sketch.available()), reason="hnswlib or numkong is not installed")
+@pytest.mark.parametrize("space", SPACES)
+def test_a_graph_that_finds_little_is_not_asked(
+    make_store: MakeStore, space: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scan answers where a graph has not the links, or the vectors no neighbourhoods, that it takes."""
+    monkeypatch.setattr(graph, "_USUAL", 10)
+    random = np.random.default_rng(5)
+    store = make_store(space, max_neighbors=2, ef_construction=4, ef_search=10)
+    store.put(records(random.standard_normal((6_000, 128), dtype=np.float32)))
+    store.optimize()
+    queries = random.standard_normal((20, 128), dtype=np.float32)
+
+    answers = [found(store, query[None], 10, space)[0] for query in queries]
+    missed = [set(brute_force(store, query, 10, space)) - set(own) for query, own in zip(queries, answers, strict=True)]
+    assert store.stats()["indexed"] == 6_000
+    assert store.explain(Search(queries[:1], 10, Metric(space)))["plan"] == "scan"
+    assert sum(map(len, missed)) <= 2
 
 
 @pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
