@@ -183,13 +183,15 @@ class Run:
         records = len(self.judge.vectors)
         for turn in range(self.rounds):
             for side in self.turns(turn):
-                side.keep("import", _import_ms(side.python, side.about["module"]))
+                imported = _import_ms(side.python, side.about["module"])
+                side.keep("import", imported)
                 if not side.about["persistent"]:
                     continue
                 disk = side.ask("disk", place="store")
                 side.keep("disk", {"ms": disk["bytes"] / records} if "bytes" in disk else disk)
                 cold = side.ask("open_and_query", place="store")
                 side.keep("cold", cold)
+                side.keep("start", {"ms": imported["ms"] + cold["ms"]} if "ms" in cold else cold)
                 side.keep("rss", {"ms": cold["rss_mb"]} if "rss_mb" in cold else cold)
                 side.ask("close")
                 side.stop()

@@ -48,6 +48,7 @@ BULK = (
 OPENING = (
     Row("import", "import", limit=200),
     Row("cold", "cold open + first query", target=2),
+    Row("start", "import, cold open and first query: what a script waits"),
     Row("rss", "resident after open and 100 queries", target=1, unit="MiB"),
     Row("disk", "disk per record", target=1, unit="B"),
 )

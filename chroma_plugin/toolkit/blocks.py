@@ -34,8 +34,9 @@ class Blocks:
         if self.sound:
             return
         checked = self._checked
-        known = blocks[blocks < len(checked)]
-        for block in np.unique(known[~checked[known]]).tolist():
+        wanted = np.zeros(len(checked), dtype=np.bool_)
+        wanted[blocks[blocks < len(checked)]] = True
+        for block in np.flatnonzero(wanted & ~checked).tolist():
             if not checked[block]:
                 if self._checksum(block, self.size) != self.checksums[block]:
                     where = f"{self.block} bytes from {block * self.block} on are not what was written"
