@@ -35,10 +35,11 @@ def _measured(query: npt.NDArray[Any], embeddings: npt.NDArray[Any], metric: Met
     """In the precision of the arguments; what is too large for it comes out infinite, or as no number."""
     if metric is Metric.L2:
         # The difference first: |x|^2 - 2xq + |q|^2 would lose all digits for near vectors.
-        return squares(embeddings - query)
+        away = embeddings - query
+        return _inner(away, away)
     products = _inner(embeddings, query)
     if metric is Metric.COSINE:
-        lengths = np.sqrt(squares(embeddings)) * np.sqrt(squares(np.atleast_2d(query)))
+        lengths = np.sqrt(_inner(embeddings, embeddings)) * np.sqrt(_inner(query, query))
         products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
         products[np.isinf(lengths)] = np.nan
     found: npt.NDArray[Any] = np.subtract(1, products, dtype=products.dtype)
@@ -50,6 +51,7 @@ def matrix(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
     return np.stack([one(query, embeddings, metric) for query in queries])
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def squares(embeddings: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The squared lengths, of shape (n,)."""
     return _inner(embeddings, embeddings)
@@ -57,9 +59,8 @@ def squares(embeddings: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _inner(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The inner product of each row of the left with the right, or with its row; shapes are broadcast."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        # Of numpy >= 2.0; it takes a third of the time.
-        products: npt.NDArray[Any] = np.vecdot(left, right) if _HAS_VECDOT else np.einsum("...d,...d->...", left, right)
+    # Of numpy >= 2.0; it takes a third of the time.
+    products: npt.NDArray[Any] = np.vecdot(left, right) if _HAS_VECDOT else np.einsum("...d,...d->...", left, right)
     return products
 
 

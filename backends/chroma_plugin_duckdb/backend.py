@@ -6,7 +6,6 @@ import logging
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, Final
@@ -168,6 +167,8 @@ def backed_up(file: File, directory: Path, on_bytes: OnBytes) -> Sequence[tuple[
 
 def facts(path: Path, *, read_only: bool) -> dict[str, Any]:
     """What `info` says about the database in that file."""
+    from importlib.metadata import version  # costs 10 ms, and who only opens a store does without
+
     return {
         "path": str(path),
         "read_only": read_only,

@@ -6,15 +6,17 @@ links of the higher levels (``hnswalg.h``, ``saveIndex``; the same since 0.5).
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.types import Matrix
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -42,7 +44,7 @@ _AT_ONCE: Final = 8_192
 
 def stripped(index: Any) -> tuple[Bytes, Bytes, Bytes] | None:
     """The head, for each node its links and its label, and the rest; None when hnswlib writes something else."""
-    with tempfile.TemporaryDirectory(prefix="chroma-plugin-") as place:
+    with _temporary() as place:
         path = Path(place, "whole")
         index.save_index(str(path))
         whole = np.fromfile(path, dtype=np.uint8)
@@ -54,6 +56,12 @@ def stripped(index: Any) -> tuple[Bytes, Bytes, Bytes] | None:
     nodes = whole[HEAD:end].reshape(int(fields["count"]), int(fields["node"]))
     links, labels = nodes[:, : int(fields["vector"])], nodes[:, int(fields["label"]) :]
     return head, np.concatenate([links, labels], axis=1), whole[end:]
+
+
+def _temporary() -> TemporaryDirectory[str]:
+    from tempfile import TemporaryDirectory  # whoever opens a small store does without
+
+    return TemporaryDirectory(prefix="chroma-plugin-")
 
 
 def _is_known(head: Bytes, dimension: int) -> bool:
@@ -93,7 +101,7 @@ def _labels(nodes: Bytes) -> npt.NDArray[np.intp]:
 
 def restore(index: Any, head: Bytes, nodes: Bytes, rest: Bytes, points: Callable[[slice], Matrix]) -> None:
     """Load an index from those parts; ``points`` gives the vectors of nodes."""
-    with tempfile.TemporaryDirectory(prefix="chroma-plugin-") as place:
+    with _temporary() as place:
         path = Path(place, "whole")
         with path.open("wb") as file:
             file.write(head.data)

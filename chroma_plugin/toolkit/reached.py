@@ -48,8 +48,8 @@ class Reacher:
 
     def _with_hidden(self, queries: Matrix, reached: Seen) -> Seen:
         """And the rows that stand in a graph and that nothing in it leads to."""
-        rows, embeddings, squares = self.view.hidden
-        return self._with(queries, reached, rows, embeddings, squares) if len(rows) else reached
+        rows, embeddings, squares, longest = self.view.hidden
+        return self._with(queries, reached, rows, embeddings, squares, longest) if len(rows) else reached
 
     def _with_loose(self, queries: Matrix, reached: Seen) -> Seen:
         """And those that no graph covers."""
@@ -57,18 +57,24 @@ class Reacher:
         if first == last:
             return reached
         table = self.view.table
-        rows = np.arange(first, last)
-        return self._with(queries, reached, rows, table.vectors.block(first, last), table.squares(first, last))
+        squares = table.squares(first, last)
+        longest = float(np.sqrt(squares.max()))
+        return self._with(queries, reached, np.arange(first, last), table.vectors.block(first, last), squares, longest)
 
-    def _with(self, queries: Matrix, reached: Seen, rows: RowNumbers, embeddings: Matrix, squares: Vector) -> Seen:
+    def _with(
+        self,
+        queries: Matrix,
+        reached: Seen,
+        rows: RowNumbers,
+        embeddings: Matrix,
+        squares: Vector,
+        longest: float,
+    ) -> Seen:
         assert reached.rows is not None
-        values = computed(queries, embeddings, squares, self.settings.metric)
-        among = self.among[rows]
-        if not among.all():
-            values = np.where(among, values, NEVER)
+        values = np.where(self.among[rows], computed(queries, embeddings, squares, self.settings.metric), NEVER)
         return Seen(
             np.concatenate([reached.values, values], axis=1),
             reached.rough,
-            max(reached.longest, float(np.sqrt(squares.max()))),
-            np.concatenate([reached.rows, np.broadcast_to(rows, values.shape)], axis=1),
+            max(reached.longest, longest),
+            np.concatenate([reached.rows, rows[None].repeat(len(queries), axis=0)], axis=1),
         )

@@ -87,12 +87,15 @@ class View:
         return self.sketches[-1].last if self.sketches else 0
 
     @cached_property
-    def hidden(self) -> tuple[RowNumbers, Matrix, npt.NDArray[np.float32]]:
-        """The covered rows that nothing in their graphs leads to, their vectors, and the squares of their lengths."""
+    def hidden(self) -> tuple[RowNumbers, Matrix, npt.NDArray[np.float32], float]:
+        """The covered rows that nothing in their graphs leads to, their vectors, the squares of their lengths, and the
+        greatest length.
+        """
         rows = np.concatenate([graph.hidden_rows for graph in self.graphs])
         rows = rows[rows < self.covered]
         embeddings = self.table.vectors.take(rows)
-        return rows, embeddings, squares(embeddings)
+        lengths = squares(embeddings)
+        return rows, embeddings, lengths, float(np.sqrt(lengths.max(initial=0)))
 
     def rows(self) -> RowNumbers:
         """The live rows in the order of insertion."""
