@@ -63,7 +63,7 @@ def _packed(array: npt.NDArray[Any]) -> Bytes:
     """
     width = array.dtype.itemsize
     planes = np.ascontiguousarray(_bytes(array).reshape(-1, width).T)
-    data = zlib.compress(planes.data, 1)
+    data = zlib.compress(planes.data)
     return np.frombuffer(np.array([len(data), planes.size, width], dtype="<u8").tobytes() + data, dtype=np.uint8)
 
 
