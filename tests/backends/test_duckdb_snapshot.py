@@ -302,6 +302,7 @@ def test_documents_are_searched_as_the_filter_is_defined(
         patch.setattr(masks, "_MANY", 0)
         patch.setattr(masks, "_SHARE", 0)
         patch.setattr(text_file, "_WINDOW", 100)
+        patch.setattr(text_file, "_WORTH_A_THREAD", 1)
         patch.setattr(masks, "_TELLING", 1)
         together = [id for batch in store.scan(Scan(where=where)) for id in batch.ids]
 
