@@ -216,11 +216,12 @@ class LocalStore(CollectionStore):
         qualifying = view.count if among is view.alive else int(np.count_nonzero(among))
         steps.done("filter")
         nearest = Nearest(view, self._settings, request.k, among, qualifying, exact=request.exact, steps=steps)
-        found = nearest.find(np.ascontiguousarray(request.embeddings))
-        if request.max_distance is not None:
-            found = [_within(near, distances, request.max_distance) for near, distances in found]
-        hits = _hits(view, found, request.fields)
-        steps.done("read records")
+        hits: list[Hits] = []
+        for found in nearest.find(np.ascontiguousarray(request.embeddings)):
+            if request.max_distance is not None:
+                found = [_within(near, distances, request.max_distance) for near, distances in found]
+            hits += _hits(view, found, request.fields)
+            steps.done("read records")
         return hits
 
     def search_text(self, request: TextSearch) -> list[Ranked]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -59,18 +60,20 @@ class Nearest:
     def task(self, queries: int) -> Task:
         return Task(self.view, self.qualifying, self.k, self.settings.ef_search, self.exact, queries)
 
-    def find(self, queries: Matrix) -> list[Found]:
-        """One answer per query: min(k, qualifying) rows each."""
+    def find(self, queries: Matrix) -> Iterator[list[Found]]:
+        """One answer per query: min(k, qualifying) rows each. The answers for few queries at a time, so that nobody has
+        to wait for all before the records of some are read.
+        """
         if not self.qualifying:
-            return [_NOTHING for _ in queries]
+            return iter([[_NOTHING for _ in queries]])
         task = self.task(len(queries))
         if self.steps is not SILENT:
             self.steps.note(**task.told())
         if distances.squares(queries).max() > LONGEST**2:
-            return self._all_measured_for_each(queries)
+            return iter([self._all_measured_for_each(queries)])
         return self.by(task.plan(), queries)
 
-    def by(self, plan: Plan, queries: Matrix) -> list[Found]:
+    def by(self, plan: Plan, queries: Matrix) -> Iterator[list[Found]]:
         """The answers, found in that way."""
         if plan is Plan.GRAPH:
             return self._by_graphs(queries)
@@ -80,7 +83,7 @@ class Nearest:
 
     # -- the plans: what is seen of the rows -------------------------------------------------------------------------
 
-    def _by_vectors(self, queries: Matrix, rows: RowNumbers | None) -> list[Found]:
+    def _by_vectors(self, queries: Matrix, rows: RowNumbers | None) -> Iterator[list[Found]]:
         """Look at the vectors in the given rows, or, when None, at all in place."""
         table, length = self.view.table, self.view.length
         embeddings = table.vectors.block(0, length) if rows is None else table.vectors.take(rows)
@@ -89,7 +92,7 @@ class Nearest:
         longest = float(np.sqrt(squares.max()))
         self.steps.note(measured=len(embeddings))
         if not longest <= LONGEST:
-            return self._all_measured_for_each(queries)
+            return iter([self._all_measured_for_each(queries)])
 
         def answer(block: Matrix) -> list[Found]:
             values = computed(block, embeddings, squares, self.settings.metric)
@@ -100,7 +103,7 @@ class Nearest:
 
         return self._in_blocks(queries, answer, len(embeddings), _TOGETHER)
 
-    def _by_sketches(self, queries: Matrix) -> list[Found]:
+    def _by_sketches(self, queries: Matrix) -> Iterator[list[Found]]:
         scanner = Scanner(self.view, self.settings.metric, None if self.qualifying == self.view.length else self.among)
 
         def answer(block: Matrix) -> list[Found]:
@@ -110,7 +113,7 @@ class Nearest:
 
         return self._in_blocks(queries, answer, self.view.length, TOGETHER)
 
-    def _by_graphs(self, queries: Matrix) -> list[Found]:
+    def _by_graphs(self, queries: Matrix) -> Iterator[list[Found]]:
         view, wanted = self.view, self.task(len(queries)).wanted()
         reacher = Reacher(view, self.settings, self.among, wanted)
         enough = min(self.k, int(np.count_nonzero(self.among[: view.covered])))
@@ -120,25 +123,27 @@ class Nearest:
             self.steps.done("graph")
             if seen is None or not _all_reach(seen, enough):
                 self.steps.note(fallback="the graphs gave too few that qualify")
-                return self._by_sketches(block) if view.sketches else self._by_vectors(block, None)
+                return [*chain(*(self._by_sketches(block) if view.sketches else self._by_vectors(block, None)))]
             return self._measured_where_near(block, seen)
 
         return self._in_blocks(queries, answer, wanted + view.length - view.covered, _TOGETHER)
 
     def _in_blocks(
         self, queries: Matrix, answer: Callable[[Matrix], list[Found]], numbers: int, together: int
-    ) -> list[Found]:
+    ) -> Iterator[list[Found]]:
         """The answers for all queries, from those for few at a time, each of which takes so many numbers."""
         numbers = max(numbers, seeming(self.k) * self.view.table.dimension)
         step = max(1, min(together, _BLOCK // numbers))
         if len(queries) <= step:
-            return answer(queries)
+            yield answer(queries)
+            return
         blocks = [queries[start : start + step] for start in range(0, len(queries), step)]
         threads = self.settings.num_threads or os.cpu_count() or 1
         if len(queries) < _MANY or threads == 1:
-            return [found for block in blocks for found in answer(block)]
+            yield from map(answer, blocks)
+            return
         with ThreadPoolExecutor(threads) as pool:
-            return [found for answers in pool.map(answer, blocks) for found in answers]
+            yield from pool.map(answer, blocks)
 
     # -- from what seems near to what is -----------------------------------------------------------------------------
 
