@@ -5,39 +5,17 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from faults import disks
+from faults.cuts import cuts
 from faults.disks import Change, Disk, Model
 from faults.judging import judge, what
 from faults.nursery import Nursery
-from faults.shim import NONE, Kind
+from faults.shim import NONE
 from faults.sizes import Size, sized
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A moment at which the power goes."""
-
-    number: int
-    """Of the last change."""
-    disk: Disk
-    allowed: list[int]
-    """After how many operations the store may be: all that were done, with or without the one that was cut."""
-
-
-def cuts(changes: Sequence[Change], points: Container[int], disk: Disk, done: int = 0) -> Iterator[Cut]:
-    """Those of the moments, in their order; before the first change, so many operations were done."""
-    begun = done
-    for number, change in enumerate(changes, 1):
-        if change.kind is not Kind.NOTE:
-            disk.apply(change)
-        done += change.path.startswith("done ")
-        begun += change.path.startswith("begin ")
-        if number in points:
-            yield Cut(number, disk, sorted({done, begun}))
 
 
 @sized(few=3, sample=6, seeds=3)
