@@ -1,5 +1,5 @@
-"""The parts that error messages share: the nearest known name, a value cut to a sane length, secrets hidden, and what
-the caller's own objects raise.
+"""The parts that messages share: the nearest known name, a value cut to a sane length, secrets hidden, what a terminal
+would obey made visible, and what the caller's own objects raise.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ _SECRET_NAME: Final = re.compile(r"password|passwd|secret|credential|api_?key|he
 # Each in time linear in the text, which may be a stranger's.
 _USER_IN_URL: Final = re.compile(r"://([^/\s@]*)@")
 _PASSWORD: Final = re.compile(r"\bpassword\s*=", re.IGNORECASE)
+
+OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""By a terminal: control characters but tab and line feed, and those that turn the direction of writing."""
 
 _MOST_BITS: Final = 128
 
@@ -41,6 +44,11 @@ class _Short(reprlib.Repr):
 _short: Final = _Short()
 _short.maxstring = _short.maxother = 100
 _short.maxlevel = 3
+
+
+def visible(text: str) -> str:
+    """The text with what a terminal would obey written as Python writes it in a str."""
+    return OBEYED.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

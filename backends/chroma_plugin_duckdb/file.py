@@ -26,7 +26,7 @@ from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import naming, remedy, sync
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin_duckdb import checkpoint, forks, schema
-from chroma_plugin_duckdb.log import log_of, log_size
+from chroma_plugin_duckdb.log import cut, log_of, log_size
 from chroma_plugin_duckdb.receipt import Receipts, receipt_of
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class File:
         self._descriptor: int | None = None
         """For reading what DuckDB writes; closed after DuckDB's own, which would lose its lock."""
         self._log_is_named = False
+        self._undecided: int | None = None
+        """Bytes of the log before a commit that failed, and may be in it."""
         self._receipts = Receipts(path)
         forks.watch(self)
         if not later:
@@ -103,9 +105,10 @@ class File:
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self.read_only and not self.path.exists():
             raise StorageError(f"There is no store to read at {self.path}: it has to be written first.")
-        if self._hold is not None:
-            with _translated(self.path):
+        with _translated(self.path):
+            if self._hold is not None:
                 checkpoint.undo(self.path, self._hold.descriptor, read_only=self.read_only)
+            self._decide()
         connection = connect(self.path, read_only=self.read_only)
         try:
             with _translated(self.path):
@@ -123,6 +126,15 @@ class File:
         connection.execute("SET lock_configuration = true")
         if checkpoint.SUPPORTED and not self.read_only:
             self._descriptor = os.open(self.path, os.O_RDONLY)
+
+    def _decide(self) -> None:
+        """A commit that failed is none: this process shows nothing of it, and the next one must not find it in the log,
+        which DuckDB could not shorten on a disk that took nothing any more.
+        """
+        if self._undecided is not None:
+            if log_size(self.path) > self._undecided:
+                cut(log_of(self.path), self._undecided)
+            self._undecided = None
 
     def _shut(self) -> None:
         """Let go of the file."""
@@ -147,6 +159,7 @@ class File:
                 return
             with _translated(self.path):
                 self._name_log()
+                before = log_size(self.path)
                 connection.execute("BEGIN")
             self._changing = True
             try:
@@ -154,7 +167,7 @@ class File:
                 with _translated(self.path):
                     connection.execute("COMMIT")
             except BaseException:
-                self._roll_back(connection)
+                self._roll_back(connection, before)
                 raise
             finally:
                 self._changing = False
@@ -181,15 +194,16 @@ class File:
             finally:
                 self._steady.release()
 
-    def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _roll_back(self, connection: duckdb.DuckDBPyConnection, log: int) -> None:
         import duckdb
 
         # A failed COMMIT has rolled back already.
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
-        self._shut_if_invalid(connection)
+        if self._shut_if_invalid(connection):
+            self._undecided = log
 
-    def _shut_if_invalid(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _shut_if_invalid(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """A database that a disk error has invalidated must be opened again, when it is next needed."""
         import duckdb
 
@@ -197,6 +211,8 @@ class File:
             connection.execute("SELECT 1")
         except duckdb.Error:
             self._shut_and_hold()
+            return True
+        return False
 
     def _shut_and_hold(self) -> None:
         """Have DuckDB let go of the file, and nobody else take it before it is opened again."""
@@ -277,6 +293,8 @@ class File:
             if self._closed:
                 return
             self._closed = True
+            with suppress(OSError):  # the disk takes nothing yet: it is as if this process had been killed
+                self._decide()
             if self._touched:
                 self._shut()
                 if not self.read_only:

@@ -5,7 +5,6 @@ Called by the one that holds the file's lock: what another process is writing at
 
 from __future__ import annotations
 
-import os
 import shutil
 import warnings
 from pathlib import Path
@@ -18,6 +17,7 @@ from chroma_plugin_duckdb.head import Head
 from chroma_plugin_duckdb.log import (
     MOST_HEAD,
     LogHead,
+    cut,
     log_head,
     log_of,
     log_size,
@@ -105,7 +105,7 @@ def _check_log(path: Path, head: Head, acknowledged: int, *, read_only: bool) ->
     if reading.bad is not None:
         _take_off(log, reading.whole, read_only=read_only)
     elif reading.whole < reading.size and not read_only:
-        _cut(log, reading.whole)  # DuckDB passes over it, and leaves it: it would seem to be acknowledged
+        cut(log, reading.whole)  # DuckDB passes over it, and leaves it: it would seem to be acknowledged
 
 
 def _log_head(path: Path, acknowledged: int) -> LogHead | None:
@@ -126,16 +126,11 @@ def _take_off(log: Path, whole: int, *, read_only: bool) -> None:
     copy = _free_name(log)
     shutil.copyfile(log, copy)
     sync(copy)
-    _cut(log, whole)
+    cut(log, whole)
     sync(log.parent)
     warnings.warn(
         f"{what}. It was taken off; the log as it was is kept as {copy.name}.", UnfinishedWriteWarning, stacklevel=2
     )
-
-
-def _cut(log: Path, size: int) -> None:
-    os.truncate(log, size)
-    sync(log)
 
 
 def _free_name(log: Path) -> Path:

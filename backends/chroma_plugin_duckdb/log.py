@@ -8,10 +8,12 @@ the file it belongs to, and frames: size, checksum, data. A transaction is some 
 from __future__ import annotations
 
 import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chroma_plugin.toolkit.files import sync
 from chroma_plugin_duckdb.head import Head, checksum
 
 _FRAME: Final = 16
@@ -32,6 +34,12 @@ def log_size(path: Path) -> int:
         return log_of(path).stat().st_size
     except OSError:
         return 0
+
+
+def cut(log: Path, size: int) -> None:
+    """Leave so many bytes of a log, for good."""
+    os.truncate(log, size)
+    sync(log)
 
 
 @dataclass(frozen=True, slots=True)

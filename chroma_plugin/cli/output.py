@@ -7,16 +7,14 @@ from a server may hold characters that a terminal obeys: they are shown, not sen
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Control characters but tab and line feed, and those that turn the direction of writing."""
+from chroma_plugin.wording import OBEYED, visible
 
 
 def console() -> Console:
@@ -52,9 +50,4 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def as_json(value: Any) -> None:
     """One JSON document on standard output."""
     document = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    console().print(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", document), markup=False, soft_wrap=True)
-
-
-def visible(text: str) -> str:
-    """The text with what a terminal would obey written as Python writes it in a str."""
-    return _OBEYED.sub(lambda found: repr(found[0])[1:-1], text)
+    console().print(OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", document), markup=False, soft_wrap=True)

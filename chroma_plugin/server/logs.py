@@ -1,11 +1,22 @@
-"""Log records as lines of JSON."""
+"""Log records as text and as lines of JSON: what strangers have a say in begins no line and moves no terminal."""
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import UTC, datetime
 
-import orjson
+from chroma_plugin.wording import visible
+
+
+class Lines(logging.Formatter):
+    """Text; what follows a line break, as in a traceback, is indented."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record)).replace("\n", "\n    ")
 
 
 class JSONLines(logging.Formatter):
@@ -20,4 +31,4 @@ class JSONLines(logging.Formatter):
         facts |= dict(record.args) if isinstance(record.args, dict) else {"message": record.getMessage()}
         if record.exc_info:
             facts["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(facts, default=str).decode()
+        return json.dumps(facts, default=str)  # ASCII; orjson lets through what a terminal obeys, and half characters

@@ -12,7 +12,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from threadpoolctl import threadpool_limits
@@ -164,9 +164,7 @@ def prepare(application: Application, listening: Listening) -> DrainingServer:
 
 
 def _configure_logs(listening: Listening) -> None:
-    formatter: dict[str, Any] = {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
-    if listening.json_log:
-        formatter = {"()": "chroma_plugin.server.logs.JSONLines"}
+    formatter = {"()": f"chroma_plugin.server.logs.{'JSONLines' if listening.json_log else 'Lines'}"}
     logging.config.dictConfig(
         {
             "version": 1,

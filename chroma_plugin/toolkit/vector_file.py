@@ -111,9 +111,10 @@ class VectorFile:
                     path.unlink()
 
     def discard(self) -> None:
-        """Delete its files, the header first: nothing is only here."""
-        for suffix in (".header", ".stamps", ".vectors"):
-            self.path.with_suffix(suffix).unlink(missing_ok=True)
+        """Delete its files, the header first: nothing is only here. Where that is refused, `settle` sees to it."""
+        with suppress(OSError):  # the caller has an error that says more
+            for suffix in (".header", ".stamps", ".vectors"):
+                self.path.with_suffix(suffix).unlink(missing_ok=True)
 
     # -- what `Vectors` asks -----------------------------------------------------------------------------------------
 
@@ -186,6 +187,7 @@ class VectorFile:
         """Put the first ``len(stamps)`` rows on disk, for good, each with its stamp."""
         rows = len(stamps)
         with naming(self.path):
+            self._become_latest()
             os.fsync(self._descriptor)
         blocks = self._blocks.grown(rows * self._width)
         numbers = stamps.astype("<i8").tobytes()
@@ -196,6 +198,14 @@ class VectorFile:
         sealed = b"%d %s" % (zlib.crc32(text), text)
         replace_file(self.path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
         self._blocks, self._header = blocks, header
+
+    def _become_latest(self) -> None:
+        """Delete the header of an attempt to replace this file that neither succeeded nor could be cleared away: the
+        next process would read that one.
+        """
+        while (path := latest(self.path.parent)) is not None and int(path.stem) > int(self.path.stem):
+            path.with_suffix(".header").unlink()
+            sync(self.path.parent)
 
     def stamps(self) -> npt.NDArray[np.int64]:
         """Of the settled rows."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import subprocess
 import sys
@@ -21,9 +23,9 @@ from chroma_plugin_duckdb.file import NAME
 from chroma_plugin_duckdb.options import DuckDBOptions
 from support.vectors import clustered, records
 
-from chroma_plugin.errors import ClosedError, CorruptionError
+from chroma_plugin.errors import ClosedError, CorruptionError, StorageError
 from chroma_plugin.testing import BackendConformance
-from chroma_plugin.toolkit import settling, upkeep, vector_file
+from chroma_plugin.toolkit import files, settling, upkeep, vector_file
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo, Metric, Records, Scan, Search
 
@@ -182,6 +184,38 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     _keep(expected, records(clustered(500)))
 
     assert done.stdout == "refused []\n" * 3
+    backend = opened(tmp_path)
+    assert contents(backend) == expected
+    backend.close()
+
+
+def test_a_new_file_that_can_be_neither_finished_nor_deleted(
+    tmp_path: Path, backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is settled afterwards stands in the old one, and is found there."""
+    monkeypatch.setattr(upkeep, "_QUIET", 60.0)
+    monkeypatch.setattr(upkeep, "_DEAD_FROM", 10_000)
+    store = backend.open_collection(INFO)
+    store.put(records(clustered(500)))
+    store.finish()
+    store.delete([f"id{number}" for number in range(300)])
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def sync(path: Path) -> None:
+        if list(tmp_path.glob("vectors/*/2.header")):
+            fail()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "sync", sync)
+        patched.setattr(os, "unlink", fail)
+        with pytest.raises(StorageError, match=r"2\.header: Input/output error"):
+            backend.compact()
+    store.put(records(clustered(40), start=1000))
+    expected = contents(backend)
+    backend.close()
+
     backend = opened(tmp_path)
     assert contents(backend) == expected
     backend.close()

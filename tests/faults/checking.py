@@ -27,7 +27,7 @@ def check(directory: str, seed: int, length: int, allowed: Sequence[int]) -> Non
     """Open a directory that must hold the world after as many operations as one of the ``allowed`` numbers says; look
     through every door, write to it, close it and look again.
     """
-    prepare(None)
+    prepare(seed)
     made = operations(seed, length)
     worlds = {number: model.world(made[:number]) for number in allowed}
     with chroma_plugin.PersistentClient(Path(directory)) as client:

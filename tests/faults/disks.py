@@ -77,13 +77,21 @@ class _Directory:
 
 
 class Disk:
-    """A directory as a process changes it, and what of it is safe."""
+    """A directory as a process changes it, and what of it is safe: at first all that is there already."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        # It was made before the record begins.
-        self._top = _Directory()
         self._files: dict[int, _File] = {}
+        self._top = self._found(root) if root.exists() else _Directory()
+
+    def _found(self, place: Path) -> _Directory:
+        directory = _Directory()
+        for path in place.iterdir():
+            if path.is_dir():
+                directory.synced[path.name] = self._found(path)
+            else:
+                directory.synced[path.name] = self._files[path.stat().st_ino] = _File(bytearray(path.read_bytes()))
+        return directory
 
     def apply(self, change: Change) -> None:
         """Make a change; what is synced becomes safe."""

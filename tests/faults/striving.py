@@ -21,7 +21,7 @@ def strive(directory: str, seed: int, length: int, fault: dict[str, int], leave:
     """Do everything, with one spell of failing calls on the way. ``leave``: end like a killed process after the first
     operation that failed, having said after how many operations the store shows to be.
     """
-    prepare(None)
+    prepare(seed)
     place = Path(directory)
     shim.begin(place, Fault(**fault))
     made = operations(seed, length)

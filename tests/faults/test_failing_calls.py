@@ -21,16 +21,30 @@ SPELLS = {
     "quota": Fault(Mode.FAIL, times=-1, kinds=GROWTH, error=errno.EDQUOT),
     "disk error": Fault(Mode.FAIL, kinds=Kind.WRITE | Kind.RESIZE | Kind.ALLOCATE, error=errno.EIO),
     "disk error at sync": Fault(Mode.FAIL, kinds=Kind.SYNC, error=errno.EIO),
+    "disk errors at sync": Fault(Mode.FAIL, times=-1, kinds=Kind.SYNC | Kind.RESIZE, error=errno.EIO),
     "dead disk": Fault(Mode.FAIL, times=-1, kinds=CHANGES, error=errno.EIO),
     "no descriptors": Fault(Mode.FAIL, times=3, kinds=OPENINGS, error=errno.EMFILE),
     "read-only": Fault(Mode.FAIL, times=-1, kinds=CHANGES & ~Kind.SYNC, error=errno.EROFS),
 }
+
+FINAL = ("disk errors at sync", "dead disk")
+"""Those in which nobody can take back what was written before: a log can't be shortened."""
 
 
 @pytest.mark.parametrize("spell", list(SPELLS))
 @sized(sample=5, seeds=1)
 def test_calls_fail(nursery: Nursery, place: Path, size: Size, spell: str, tally: Counter[str]) -> None:
     """From any call on, for a while."""
+    _fail(nursery, place, size, spell, tally)
+
+
+@pytest.mark.faults
+def test_a_commit_that_can_be_neither_synced_nor_taken_back(nursery: Nursery, place: Path, tally: Counter[str]) -> None:
+    """The first ones: what was refused is not in the log when the disk is well again, and can be done."""
+    _fail(nursery, place, Size(2, 2, 0), "disk errors at sync", tally)
+
+
+def _fail(nursery: Nursery, place: Path, size: Size, spell: str, tally: Counter[str]) -> None:
     fault = SPELLS[spell]
     chance = size.chance()
     for point in size.some(_calls(nursery, place, size, fault)):
@@ -41,8 +55,10 @@ def test_calls_fail(nursery: Nursery, place: Path, size: Size, spell: str, tally
         assert not outcome.late, f"{where}: it hangs\n{outcome.errors}"
         assert not outcome.status, f"{where}: {outcome.errors}"
         shown = [int(number) for number in outcome.told("shown")]
-        left = leave and shown
-        judge(nursery, place, size, [shown[-1] if left else size.length], f"{where}: {outcome.told('refused')}", tally)
+        numbers = [shown[-1]] if leave and shown else [size.length]
+        if spell in FINAL and numbers[0] < size.length:
+            numbers.append(numbers[0] + 1)
+        judge(nursery, place, size, numbers, f"{where}: {outcome.told('refused')}", tally)
         tally["refusals"] += len(outcome.told("refused"))
         shutil.rmtree(place)
 

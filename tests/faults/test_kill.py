@@ -52,16 +52,17 @@ def test_killed_while_it_recovers(nursery: Nursery, place: Path, size: Size, tal
         outcome = nursery.run(
             "workload:work", directory=str(place), **what(size), fault=Fault(Mode.KILL_HALFWAY, point).plain()
         )
-        tally["openings"] += _kill_openings(nursery, place)
+        tally["openings"] += _kill_openings(nursery, place, size)
         judge(nursery, place, size, allowed(outcome), f"point {point}", tally)
         shutil.rmtree(place)
 
 
-def _kill_openings(nursery: Nursery, place: Path) -> int:
+def _kill_openings(nursery: Nursery, place: Path, size: Size) -> int:
     """Each a little later, until one is not killed; how many there were."""
     step = openings = 1
     while True:
-        again = nursery.run("workload:reopen", directory=str(place), fault=Fault(Mode.KILL_AFTER, step).plain())
+        fault = Fault(Mode.KILL_AFTER, step).plain()
+        again = nursery.run("workload:reopen", directory=str(place), seed=size.seed, fault=fault)
         assert again.killed or not again.status, f"after opening {openings}, killed at {step}: {again}"
         if not again.killed:
             return openings
@@ -76,5 +77,5 @@ def test_a_write_that_was_cut_is_not_taken_for_an_acknowledged_one(nursery: Nurs
     size = Size(100, 24, 0)
     cut = Fault(Mode.KILL_HALFWAY, 97)
     outcome = nursery.run("workload:work", directory=str(place), **what(size), fault=cut.plain())
-    _kill_openings(nursery, place)
+    _kill_openings(nursery, place, size)
     judge(nursery, place, size, allowed(outcome), "cut twice")

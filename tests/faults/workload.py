@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import chroma_plugin_duckdb.backend
+import chroma_plugin_duckdb.file
 import numpy as np
 from faults import planted, shim
 from faults.nursery import say
@@ -162,9 +163,12 @@ class _Maker:
 # -- the child -------------------------------------------------------------------------------------------------------
 
 
-def eager() -> None:
-    """Have small collections do all that large ones do, at once."""
-    settling.SETTLE_FROM = 1  # type: ignore[misc]
+def eager(seed: int) -> None:
+    """Have small collections do all that large ones do, at once. Odd seeds: vectors gather before they are settled, and
+    the log is moved into the file because it is long.
+    """
+    settling.SETTLE_FROM = 4096 if seed % 2 else 1  # type: ignore[misc]
+    chroma_plugin_duckdb.file._LONGEST_LOG = 4096 if seed % 2 else 1 << 30  # type: ignore[misc]
     vector_file._BLOCK_BYTES = 1024  # type: ignore[misc]
     text_file._BLOCK = 1024  # type: ignore[misc]
     upkeep._QUIET = 0.0  # type: ignore[misc]
@@ -227,11 +231,15 @@ def work(
     """Open, do everything, close; says what is begun, what is done, and how many changes were made by then. After some
     ``seconds`` it ends as by SIGKILL.
     """
-    prepare(plant)
+    prepare(seed, plant)
     signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles SIGALRM
     shim.begin(Path(directory), Fault(**fault), Path(log) if log else None)
-    worker = Worker(Path(directory), calm=calm)
-    for number, operation in enumerate(operations(seed, length)):
+    perform_all(Worker(Path(directory), calm=calm), operations(seed, length))
+
+
+def perform_all(worker: Worker, made: Sequence[Operation], first: int = 0) -> None:
+    """From the one with that number on, telling what is begun and done; then close."""
+    for number, operation in enumerate(made[first:], first):
         _tell(f"begin {number}")
         worker.perform(operation)
         _tell(f"done {number} {shim.seen()}")
@@ -240,9 +248,9 @@ def work(
     shim.end()
 
 
-def reopen(directory: str, fault: dict[str, int]) -> None:
+def reopen(directory: str, seed: int, fault: dict[str, int]) -> None:
     """Open, look, close: what a store does to its files by itself."""
-    prepare(None)
+    prepare(seed)
     shim.begin(Path(directory), Fault(**fault))
     with chroma_plugin.PersistentClient(Path(directory)) as client:
         for collection in client.list_collections():
@@ -251,10 +259,10 @@ def reopen(directory: str, fault: dict[str, int]) -> None:
     say(f"closed {shim.seen()}")
 
 
-def prepare(plant: str | None) -> None:
+def prepare(seed: int, plant: str | None = None) -> None:
     """This process for small collections; with a fault in the product, where one is to be found."""
     logging.getLogger("chroma_plugin").setLevel(logging.ERROR)
-    eager()
+    eager(seed)
     if plant is not None:
         planted.plant(plant)
 

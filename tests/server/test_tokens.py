@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,6 +190,30 @@ def test_secrets_are_nowhere_in_the_log(call: httpx.Client, guarded: RunningServ
     log = guarded.log.read_text()
     assert f"{DEFAULT}/collections" in log
     assert "secret" not in log
+
+
+def test_secrets_are_nowhere_in_the_log_of_json(tmp_path: Path) -> None:
+    """Wherever in the request they stand, and whether it is granted, refused or no HTTP."""
+    (tmp_path / "tokens.toml").write_text(FILE)
+    with running_server(auth=tmp_path / "tokens.toml", access_log=True, json_log=True) as server:
+        path = f"{server.url}{DEFAULT}/collections"
+        for headers in (
+            bearer(ADMIN),
+            bearer("another-secret-0123456789"),
+            {"x-chroma-token": ADMIN},
+            basic("x", ADMIN),
+        ):
+            httpx.get(f"{path}?token={ADMIN}", headers=headers)
+            httpx.post(path, headers=headers, content=ADMIN)
+        with socket.create_connection((server.host, server.port), timeout=20) as connection:
+            connection.sendall(f"Authorization: Bearer {ADMIN}\r\n\r\n".encode())
+            connection.recv(4096)
+        server.stop()
+        log = server.log.read_text()
+    facts = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert {each["status"] for each in facts if each.get("path") == f"{DEFAULT}/collections"} >= {200, 401}
+    assert "secret" not in log
+    assert base64.b64encode(f"x:{ADMIN}".encode()).decode() not in log
 
 
 def test_tokens_from_the_environment() -> None:

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 pytest.importorskip("langchain_core")
 
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
+from support.serialised import CONSTRUCTED, SECRET, SHAPES, nothing_done
 
 import chroma_plugin as chromadb
-
-CONSTRUCTED: dict[str, Any] = {
-    "lc": 1,
-    "type": "constructor",
-    "id": ["langchain_core", "prompts", "PromptTemplate"],
-    "kwargs": {"template": "x"},
-}
-SECRET: dict[str, Any] = {"lc": 1, "type": "secret", "id": ["PATH"]}
 
 
 def test_serialised_objects_are_data() -> None:
     """In metadata and in texts they come back as they were written: nothing is constructed, no variable is read."""
-    with chromadb.Client() as client:
+    metadata = {**SHAPES, **SECRET}
+    with chromadb.Client() as client, nothing_done():
         things = client.create_collection("things", embedding_function=DeterministicFakeEmbedding(size=4))
         store = things.adapt("langchain")
-        store.add_documents(
-            [Document(page_content=str(SECRET), metadata={"one": CONSTRUCTED, "two": SECRET, **SECRET})]
-        )
+        store.add_documents([Document(page_content=str(CONSTRUCTED), metadata=metadata)])
 
         [found] = store.similarity_search("text", k=1)
-        assert found.page_content == str(SECRET)
-        assert found.metadata == {"one": CONSTRUCTED, "two": SECRET, **SECRET}
-        assert type(found.metadata["one"]) is dict
+        assert found.page_content == str(CONSTRUCTED)
+        assert found.metadata == metadata
+        assert type(found.metadata["constructed"]) is dict
