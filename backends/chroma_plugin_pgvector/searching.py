@@ -15,7 +15,7 @@ import numpy as np
 
 from chroma_plugin.types import Hits, Matrix, Metric, Search
 from chroma_plugin_pgvector import statements
-from chroma_plugin_pgvector.binary import Vectors
+from chroma_plugin_pgvector.binary import Array
 from chroma_plugin_pgvector.conditions import condition_of
 from chroma_plugin_pgvector.database import Database, Row
 from chroma_plugin_pgvector.encoding import vectors_out
@@ -89,8 +89,8 @@ class Searcher:
         distance = _DISTANCES[request.metric].format(query=vector)
         return f"SELECT {names}, seq, ({distance})::real AS distance, {place} AS place FROM {self._table}"
 
-    def _vectors(self, matrix: Matrix) -> Vectors:
-        return Vectors(vectors_out(matrix), self._vector_type)
+    def _vectors(self, matrix: Matrix) -> Array:
+        return Array(vectors_out(matrix), self._vector_type)
 
 
 def hnsw_settings(ef_search: int, k: int) -> str:

@@ -27,21 +27,10 @@ _PAGE: Final = 2_000
 """Records that a scan reads at once."""
 _COPIED_FROM: Final = 100
 """So many new records are faster through COPY."""
-_PIECE: Final = 250
+_PIECE: Final = 50
 """Records that are sent to COPY at once."""
 _AT_ONCE: Final = 5_000
 """Records in one INSERT."""
-_IN_BINARY: Final[dict[str, Callable[[Any], bytes | None]]] = {
-    "id": binary.text,
-    "long_id": binary.text,
-    "embedding": bytes,
-    "document": binary.text,
-    "metadata": binary.text,
-    "fields": binary.jsonb,
-    "uri": binary.text,
-    "terms": binary.jsonb,
-    "length": binary.integer,
-}
 
 
 class PgvectorStore(CollectionStore):
@@ -150,16 +139,12 @@ class PgvectorStore(CollectionStore):
         """Encoded while PostgreSQL works on what it has got already."""
         yield binary.COPY_HEAD
         for part in self._encoded(records, _PIECE):
-            yield binary.copied([[_IN_BINARY[name](value) for value in values] for name, values in part.items()])
+            yield binary.copied(part.values())
         yield binary.COPY_END
 
     def _encoded(self, records: Records, most: int) -> Iterator[Columns]:
-        if len(records) <= most:
-            yield columns_of(records, words=self._full_text)
-            return
         for start in range(0, len(records), most):
-            part = records.take(range(start, min(start + most, len(records))))
-            yield columns_of(part, words=self._full_text)
+            yield columns_of(records.part(start, start + most), words=self._full_text)
 
     def _names(self, records: Records) -> list[str]:
         return list(columns_of(records.take([]), words=self._full_text))

@@ -26,14 +26,21 @@ _T = TypeVar("_T")
 def add(handle: Handle, prepare: Callable[[], AddRequest]) -> Procedure[AddReport]:
     request = prepare()
     ids = request.write.records.ids
-    with handle.reading() as store:
-        known = _known(store, ids)
+    known: set[str] = set()
+    if request.on_conflict != "ignore" or not _is_ready(handle, request.write.records):
+        with handle.reading() as store:
+            known = _known(store, ids)
     if request.on_conflict == "error":
         _refuse_known(handle, known, ids)
     write = request.write if request.on_conflict == "replace" else _without(request.write, known)
     vectors = yield from _vectors(handle, write)
     _refuse_bare(handle, _without_vector(write.records, vectors))
     return _add(handle, request, write.records, vectors)
+
+
+def _is_ready(handle: Handle, records: Records) -> bool:
+    """Whether nothing is to be found out before a write: there is no model to pay for, and no dimension to refuse."""
+    return records.embeddings is not None and records.embeddings.shape[1] == handle.opened.info.dimension
 
 
 def _add(handle: Handle, request: AddRequest, given: Records, vectors: Vectors) -> AddReport:
