@@ -59,6 +59,11 @@ def parameters(columns: Columns, vector_type: int) -> list[Array]:
     return [Array(values, _NUMBERS.get(_TYPES[name], vector_type)) for name, values in columns.items()]
 
 
+def texts(values: Sequence[str]) -> Array:
+    """A parameter of the type text[]: quicker than what psycopg makes of a list."""
+    return Array([value.encode() for value in values], _NUMBERS["text"])
+
+
 def wanted(fields: frozenset[Field]) -> list[str]:
     """The columns to read for these fields; the id is always the first."""
     return [ID, *(column for field, column in _COLUMN_OF.items() if field in fields)]

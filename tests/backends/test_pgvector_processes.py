@@ -63,6 +63,46 @@ def test_two_writers_and_a_reader(tmp_path: Path) -> None:
         assert sorted(found["ids"][0]) == ["one-59-4", "two-59-4"]
 
 
+MERGER = """
+import sys
+import chroma_plugin as chromadb
+name, url, schema = sys.argv[1:]
+with chromadb.Client(chroma_db_impl="pgvector", url=url, schema=schema) as client:
+    things = client.get_collection("things", embedding_function=None)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(60):
+        things.update(ids="shared", metadatas={f"{name}-{number}": number})
+        # Whoever is second finds a record that was not there a moment ago.
+        things.upsert(ids=f"new-{number}", embeddings=[number], metadatas={name: number})
+        many = [f"many-{number}-{part}" for part in range(120)]
+        if number % 10 == 0:
+            things.upsert(ids=many, embeddings=[[part] for part in range(120)], metadatas=[{name: number}] * 120)
+"""
+
+
+def test_two_processes_merge_into_the_same_records(tmp_path: Path) -> None:
+    """Each adds keys to the metadata that the other writes as well, by update and by upsert: none is lost."""
+    with client_of(tmp_path) as client:
+        things = client.create_collection("things", embedding_function=None)
+        things.add(ids="shared", embeddings=[0], documents="stays")
+        command, names = [sys.executable, "-c", MERGER], ("one", "two")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+        mergers: list[Any] = [
+            subprocess.Popen([*command, name, postgres_url(), schema_for(tmp_path)], **pipes) for name in names
+        ]
+        assert [merger.stdout.readline() for merger in mergers] == ["ready\n", "ready\n"]
+        for merger in mergers:
+            merger.stdin.write("go\n")
+        for merger in mergers:
+            merger.communicate(timeout=120)
+        assert [merger.returncode for merger in mergers] == [0, 0]
+        assert things.get("shared")["metadatas"] == [{f"{name}-{n}": n for name in names for n in range(60)}]
+        assert things.get("shared")["documents"] == ["stays"]
+        assert things.count() == 1 + 60 + 6 * 120
+        assert things.count(where={"$and": [{name: {"$gte": 0}} for name in names]}) == 60 + 6 * 120
+
+
 ADDER = """
 import sys
 import chroma_plugin as chromadb
