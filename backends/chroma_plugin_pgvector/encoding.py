@@ -84,9 +84,9 @@ def operand(value: Any) -> str:
 def _documents(documents: Sequence[str | None], *, words: bool) -> Columns:
     columns: Columns = {"document": _texts(documents)}
     if words:
-        counts = [None if text is None else Counter(words_of(text)) for text in documents]
-        columns["terms"] = _each(lambda count: JSONB + orjson.dumps(count), counts)
-        columns["length"] = _each(lambda count: integer(count.total()), counts)
+        split = [None if text is None else words_of(text) for text in documents]
+        columns["terms"] = _each(lambda found: JSONB + orjson.dumps(Counter(found)), split)
+        columns["length"] = _each(lambda found: integer(len(found)), split)
     return columns
 
 
