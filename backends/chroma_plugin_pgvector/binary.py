@@ -27,28 +27,29 @@ integer: Final = struct.Struct(">i").pack
 
 
 @dataclass(frozen=True, slots=True)
-class Array:
-    """A parameter that is an array, and the number that the type of its values has in this database."""
+class Binary:
+    """A parameter in the binary form of the type that the statement casts it to."""
 
-    values: Values
-    type: int
+    value: bytes
 
 
-class _ArrayDumper(adapt.Dumper):
-    """The type of the parameter is left to the statement, which casts it."""
-
+class _BinaryDumper(adapt.Dumper):
     format = Format.BINARY
     oid = 0
 
-    def dump(self, obj: Array) -> bytes:
-        head = struct.pack(">iiIii", 1, 0, obj.type, len(obj.values), 1)
-        return head + b"".join(_sized(obj.values))
+    def dump(self, obj: Binary) -> bytes:
+        return obj.value
+
+
+def array(values: Values, type: int) -> Binary:
+    """A column as an array; ``type`` is the number that the type of its values has in this database."""
+    return Binary(struct.pack(">iiIii", 1, 0, type, len(values), 1) + b"".join(_sized(values)))
 
 
 def adaptation() -> adapt.AdaptersMap:
     """How our connections pass parameters."""
     ours = adapt.AdaptersMap(adapters)
-    ours.register_dumper(Array, _ArrayDumper)
+    ours.register_dumper(Binary, _BinaryDumper)
     return ours
 
 

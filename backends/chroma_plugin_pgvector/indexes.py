@@ -48,7 +48,8 @@ class IndexKind:
     def expression(self) -> str:
         return f"embedding::{self.type}({int(self.dimension)})"
 
-    def ordering(self, query: str) -> str:
+    def nearness(self, query: str) -> str:
+        """How far a record is from the query, by the operator of the index."""
         return f"{self.expression} {_OPERATORS[self.metric]} {query}::{self.type}({int(self.dimension)})"
 
 

@@ -6,8 +6,8 @@ fewer than k is asked again exactly, so a filter never costs results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from chroma_plugin.types import Hits, Matrix, Metric, Search
 from chroma_plugin_pgvector import statements
-from chroma_plugin_pgvector.binary import Array
+from chroma_plugin_pgvector.binary import Binary, array
 from chroma_plugin_pgvector.conditions import condition_of
 from chroma_plugin_pgvector.database import Database, Row
 from chroma_plugin_pgvector.encoding import vectors_out
@@ -23,19 +23,23 @@ from chroma_plugin_pgvector.indexes import IndexKind
 from chroma_plugin_pgvector.reading import records_of
 
 _DISTANCES: Final = {
-    Metric.L2: "vector_l2_squared_distance(embedding, {query})",
+    Metric.L2: "vector_l2_squared_distance(embedding, query.vector)",
     # The cosine with a zero vector is NaN.
-    Metric.COSINE: "coalesce(nullif(embedding <=> {query}, 'NaN'), 1)",
-    Metric.IP: "1 + (embedding <#> {query})",
+    Metric.COSINE: "coalesce(nullif(embedding <=> query.vector, 'NaN'), 1)",
+    Metric.IP: "1 + (embedding <#> query.vector)",
 }
+_OF_NEARNESS: Final[dict[Metric, Callable[[Any], Any]]] = {
+    Metric.L2: np.square,
+    Metric.COSINE: lambda nearness: np.where(np.isnan(nearness), 1, nearness),
+    Metric.IP: lambda nearness: 1 + nearness,
+}
+"""The same, of what the operator of an index gives: equal once they are rounded to float32, as all distances are."""
 _MOST_EF: Final = 1_000
 """Of pgvector."""
 _SPARE: Final = 2
 """Times k are taken from an index in half precision, to be measured again."""
-_OF_EACH: Final = ("query.vector", "query.place")
-"""The vector and the place of a query inside of `_for_each`."""
-_OF_ONE: Final = ("(SELECT vector FROM given)", "1")
-"""The same where there is no other: PostgreSQL plans that faster."""
+_by_distance: Final = itemgetter(-1, -2)
+"""The key that sorts rows, which end with ``seq`` and the distance."""
 
 
 class Searcher:
@@ -60,37 +64,54 @@ class Searcher:
 
     def _nearest(self, request: Search, queries: Matrix) -> list[list[Row]]:
         condition = condition_of(request.where, request.ids)
-        sql = _for_each(f"{self._select(request, *_OF_EACH)} WHERE {condition.sql} ORDER BY distance, seq LIMIT %s")
-        rows = self._database.rows(
-            f"{sql} ORDER BY place, distance, seq", (self._vectors(queries), *condition.parameters, request.k)
+        select = (
+            f"SELECT {_names(request)}, ({_DISTANCES[request.metric]})::real AS distance FROM {self._table} "
+            f"WHERE {condition.sql} ORDER BY distance, seq LIMIT %s"
         )
-        return _by_query(rows, len(queries))
+        found = self._for_each(queries, select, (*condition.parameters, request.k))
+        return [sorted(rows, key=_by_distance) for rows in found]
 
     def _approximate(self, request: Search, kind: IndexKind, settings: str) -> list[list[Row]]:
+        """By a short statement that has each thing once: PostgreSQL parses and plans one in half of the time."""
         condition = condition_of(request.where, request.ids)
-        take = request.k if kind.type == "vector" else _SPARE * request.k
-        one = len(request.embeddings) == 1
-        vector, place = _OF_ONE if one else _OF_EACH
-        search = (
-            f"{self._select(request, vector, place)} WHERE (SELECT done FROM given) IS NOT NULL AND {condition.sql} "
-            f"ORDER BY {kind.ordering(vector)} LIMIT %s"
+        full = replace(kind, type="vector")
+        one = len(request.embeddings) == 1 and kind == full
+        query = "%s" if one else "query.vector"
+        # The settings are for this statement only, and made before it looks for the first record.
+        select = (
+            f"SELECT {_names(request)}, {full.nearness(query)} AS nearness FROM {self._table} "
+            f"WHERE (SELECT {settings}) IS NOT NULL AND {condition.sql} "
+            f"ORDER BY {'nearness' if kind == full else kind.nearness(query)} LIMIT %s"
         )
-        # The settings are for this statement only. The search refers to them, so that they are made first.
-        given = f"{settings} AS done" + (", (%s::vector[])[1] AS vector" if one else "")
-        sql = f"WITH given AS MATERIALIZED (SELECT {given}) {search if one else _for_each(search)}"
-        rows = self._database.rows(sql, (self._vectors(request.embeddings), *condition.parameters, take))
-        # Here: PostgreSQL takes longer to plan a sort.
-        rows.sort(key=itemgetter(-1, -2, -3))
-        return [found[: request.k] for found in _by_query(rows, len(request.embeddings))]
+        parameters = (*condition.parameters, request.k if kind == full else _SPARE * request.k)
+        if one:
+            [vector] = vectors_out(request.embeddings)
+            found = [self._database.rows(select, (Binary(vector), *parameters))]
+        else:
+            found = self._for_each(request.embeddings, select, parameters)
+        return [_measured(rows, request)[: request.k] for rows in found]
 
-    def _select(self, request: Search, vector: str, place: str) -> str:
-        """What is read of a record, and how far it is from the query with that vector and place."""
-        names = ", ".join(statements.wanted(request.fields))
-        distance = _DISTANCES[request.metric].format(query=vector)
-        return f"SELECT {names}, seq, ({distance})::real AS distance, {place} AS place FROM {self._table}"
+    def _for_each(self, queries: Matrix, select: str, parameters: Sequence[Any]) -> list[list[Row]]:
+        """What is selected for each query, which is called ``query.vector``; in any order."""
+        sql = (
+            "SELECT record.*, query.place FROM unnest(%s::vector[]) WITH ORDINALITY AS query(vector, place) "
+            f"CROSS JOIN LATERAL ({select}) AS record"
+        )
+        found: list[list[Row]] = [[] for _ in queries]
+        for row in self._database.rows(sql, (array(vectors_out(queries), self._vector_type), *parameters)):
+            found[row[-1] - 1].append(row[:-1])
+        return found
 
-    def _vectors(self, matrix: Matrix) -> Array:
-        return Array(vectors_out(matrix), self._vector_type)
+
+def _names(request: Search) -> str:
+    return ", ".join((*statements.wanted(request.fields), "seq"))
+
+
+def _measured(rows: Sequence[Row], request: Search) -> list[Row]:
+    """The rows with their distance in the place of the nearness, nearest first."""
+    distances = _OF_NEARNESS[request.metric](np.array([row[-1] for row in rows], dtype=np.float64))
+    measured = zip(rows, distances.astype(np.float32).tolist(), strict=True)
+    return sorted(((*row[:-1], distance) for row, distance in measured), key=_by_distance)
 
 
 def hnsw_settings(ef_search: int, k: int) -> str:
@@ -116,28 +137,12 @@ def no_hits(request: Search) -> list[Hits]:
     return _hits([[] for _ in request.embeddings], request)
 
 
-def _for_each(select: str) -> str:
-    """What a statement selects, for each vector of an array."""
-    return (
-        "SELECT record.* FROM unnest(%s::vector[]) WITH ORDINALITY AS query(vector, place) "
-        f"CROSS JOIN LATERAL ({select}) AS record"
-    )
-
-
-def _by_query(rows: Sequence[Row], queries: int) -> list[list[Row]]:
-    """The rows of each query, which come in order, with its place from 1 in the last column."""
-    found: list[list[Row]] = [[] for _ in range(queries)]
-    for place, group in groupby(rows, key=itemgetter(-1)):
-        found[place - 1] = list(group)
-    return found
-
-
 def _hits(found: Sequence[Sequence[Row]], request: Search) -> list[Hits]:
     return [_hits_of(rows, request) for rows in found]
 
 
 def _hits_of(rows: Sequence[Row], request: Search) -> Hits:
     if request.max_distance is not None:
-        rows = [row for row in rows if row[-2] <= request.max_distance]
-    distances: Any = np.array([row[-2] for row in rows], dtype=np.float32)
+        rows = [row for row in rows if row[-1] <= request.max_distance]
+    distances: Any = np.array([row[-1] for row in rows], dtype=np.float32)
     return Hits(records_of(rows, request.fields, request.embeddings.shape[1]), distances)

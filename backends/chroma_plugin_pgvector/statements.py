@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chroma_plugin.types import Field
-from chroma_plugin_pgvector.binary import Array
+from chroma_plugin_pgvector.binary import Binary, array
 from chroma_plugin_pgvector.encoding import Columns
 
 _TYPES: Final = {
@@ -54,14 +54,14 @@ def copy(table: str, names: Sequence[str]) -> str:
     return f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)"
 
 
-def parameters(columns: Columns, vector_type: int) -> list[Array]:
+def parameters(columns: Columns, vector_type: int) -> list[Binary]:
     """Of `put`, `insert` and `update`."""
-    return [Array(values, _NUMBERS.get(_TYPES[name], vector_type)) for name, values in columns.items()]
+    return [array(values, _NUMBERS.get(_TYPES[name], vector_type)) for name, values in columns.items()]
 
 
-def texts(values: Sequence[str]) -> Array:
+def texts(values: Sequence[str]) -> Binary:
     """A parameter of the type text[]: quicker than what psycopg makes of a list."""
-    return Array([value.encode() for value in values], _NUMBERS["text"])
+    return array([value.encode() for value in values], _NUMBERS["text"])
 
 
 def wanted(fields: frozenset[Field]) -> list[str]:
