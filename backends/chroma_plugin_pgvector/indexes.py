@@ -45,6 +45,11 @@ class IndexKind:
     metric: Metric
 
     @property
+    def full(self) -> IndexKind:
+        """The same in full precision."""
+        return self if self.type == "vector" else replace(self, type="vector")
+
+    @property
     def expression(self) -> str:
         return f"embedding::{self.type}({int(self.dimension)})"
 

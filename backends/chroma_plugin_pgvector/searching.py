@@ -7,7 +7,7 @@ fewer than k is asked again exactly, so a filter never costs results.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from math import isnan
 from operator import itemgetter
 from typing import Any, Final
 
@@ -28,9 +28,9 @@ _DISTANCES: Final = {
     Metric.COSINE: "coalesce(nullif(embedding <=> query.vector, 'NaN'), 1)",
     Metric.IP: "1 + (embedding <#> query.vector)",
 }
-_OF_NEARNESS: Final[dict[Metric, Callable[[Any], Any]]] = {
-    Metric.L2: np.square,
-    Metric.COSINE: lambda nearness: np.where(np.isnan(nearness), 1, nearness),
+_OF_NEARNESS: Final[dict[Metric, Callable[[float], float]]] = {
+    Metric.L2: lambda nearness: nearness * nearness,
+    Metric.COSINE: lambda nearness: 1.0 if isnan(nearness) else nearness,
     Metric.IP: lambda nearness: 1 + nearness,
 }
 """The same, of what the operator of an index gives: equal once they are rounded to float32, as all distances are."""
@@ -74,7 +74,7 @@ class Searcher:
     def _approximate(self, request: Search, kind: IndexKind, settings: str) -> list[list[Row]]:
         """By a short statement that has each thing once: PostgreSQL parses and plans one in half of the time."""
         condition = condition_of(request.where, request.ids)
-        full = replace(kind, type="vector")
+        full = kind.full
         one = len(request.embeddings) == 1 and kind == full
         query = "%s" if one else "query.vector"
         # The settings are for this statement only, and made before it looks for the first record.
@@ -109,9 +109,8 @@ def _names(request: Search) -> str:
 
 def _measured(rows: Sequence[Row], request: Search) -> list[Row]:
     """The rows with their distance in the place of the nearness, nearest first."""
-    distances = _OF_NEARNESS[request.metric](np.array([row[-1] for row in rows], dtype=np.float64))
-    measured = zip(rows, distances.astype(np.float32).tolist(), strict=True)
-    return sorted(((*row[:-1], distance) for row, distance in measured), key=_by_distance)
+    distance = _OF_NEARNESS[request.metric]
+    return sorted(((*row[:-1], distance(row[-1])) for row in rows), key=_by_distance)
 
 
 def hnsw_settings(ef_search: int, k: int) -> str:
@@ -142,7 +141,9 @@ def _hits(found: Sequence[Sequence[Row]], request: Search) -> list[Hits]:
 
 
 def _hits_of(rows: Sequence[Row], request: Search) -> Hits:
-    if request.max_distance is not None:
-        rows = [row for row in rows if row[-1] <= request.max_distance]
     distances: Any = np.array([row[-1] for row in rows], dtype=np.float32)
+    if request.max_distance is not None:
+        # They are in order. As float64, because a limit that is not a float32 must not be rounded.
+        count = int(np.count_nonzero(distances.astype(np.float64) <= request.max_distance))
+        rows, distances = rows[:count], distances[:count]
     return Hits(records_of(rows, request.fields, request.embeddings.shape[1]), distances)
