@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID
 
 from chroma_plugin import fallback
@@ -49,6 +49,8 @@ from chroma_plugin.types import (
     TextSearch,
 )
 from chroma_plugin.wording import shown
+
+_T = TypeVar("_T")
 
 OnBytes: TypeAlias = Callable[[int, int], object]
 """Called with how many bytes are done, and how many there are."""
@@ -133,6 +135,14 @@ class CollectionStore(ABC):
     def update(self, records: Records) -> None:
         """Replace, in existing records, the columns that are not None. All ids are known."""
         fallback.update(self, records)
+
+    def revise(self, work: Callable[[CollectionStore], _T]) -> _T:
+        """What ``work`` returns, which reads records by id and writes what it makes of them, both in the store that it
+        is given. Until it has ended nobody else changes what it read or adds what it did not find, and what it wrote
+        is all or nothing. It may be called again, when what it did was undone. Default: in this store, which is right
+        where all writes come from one process.
+        """
+        return work(self)
 
     def count(self, where: Expr | None = None) -> int:
         """How many records match."""

@@ -1,4 +1,4 @@
-"""Binary forms that psycopg does not know: arrays of vectors, and the stream that COPY reads.
+"""Binary forms that psycopg does not know: whole columns as arrays, and as the stream that COPY reads.
 
 Formats: https://www.postgresql.org/docs/current/sql-copy.html (binary format), and array_recv in PostgreSQL's source.
 """
@@ -6,64 +6,58 @@ Formats: https://www.postgresql.org/docs/current/sql-copy.html (binary format), 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import chain, repeat
+from typing import Final, TypeAlias
 
 from psycopg import adapt, adapters
 from psycopg.pq import Format
 
+Values: TypeAlias = Sequence[bytes | None]
+"""A column, each value in the binary form of its type; None is NULL."""
+
 COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_END: Final = struct.pack(">h", -1)
+JSONB: Final = b"\x01"
+"""The version that stands before the JSON of a jsonb."""
 _NULL: Final = struct.pack(">i", -1)
-_length = struct.Struct(">i").pack
+integer: Final = struct.Struct(">i").pack
+"""A number of the type int."""
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
-    """A parameter of type ``vector[]``: vectors in binary form, and the number that their type has in this database."""
+class Binary:
+    """A parameter in the binary form of the type that the statement casts it to."""
 
-    rows: Sequence[bytes]
-    type: int
+    value: bytes
 
 
-class _VectorsDumper(adapt.Dumper):
-    """The type of the parameter is left to the statement, which casts it."""
-
+class _BinaryDumper(adapt.Dumper):
     format = Format.BINARY
     oid = 0
 
-    def dump(self, obj: Vectors) -> bytes:
-        head = struct.pack(">iiIii", 1, 0, obj.type, len(obj.rows), 1)
-        return head + b"".join(_length(len(row)) + row for row in obj.rows)
+    def dump(self, obj: Binary) -> bytes:
+        return obj.value
+
+
+def array(values: Values, type: int) -> Binary:
+    """A column as an array; ``type`` is the number that the type of its values has in this database."""
+    return Binary(struct.pack(">iiIii", 1, 0, type, len(values), 1) + b"".join(_sized(values)))
 
 
 def adaptation() -> adapt.AdaptersMap:
     """How our connections pass parameters."""
     ours = adapt.AdaptersMap(adapters)
-    ours.register_dumper(Vectors, _VectorsDumper)
+    ours.register_dumper(Binary, _BinaryDumper)
     return ours
 
 
-def copied(columns: Sequence[Sequence[bytes | None]]) -> bytes:
+def copied(columns: Iterable[Values]) -> bytes:
     """Rows as COPY ... (FORMAT BINARY) reads them, between `COPY_HEAD` and `COPY_END`."""
-    head = struct.pack(">h", len(columns))
-    pieces: list[bytes] = []
-    for row in zip(*columns, strict=True):
-        pieces.append(head)
-        for value in row:
-            pieces += (_NULL,) if value is None else (_length(len(value)), value)
-    return b"".join(pieces)
+    sized = [_sized(values) for values in columns]
+    return b"".join(chain.from_iterable(zip(repeat(struct.pack(">h", len(sized))), *sized, strict=False)))
 
 
-def text(value: str | None) -> bytes | None:
-    return None if value is None else value.encode()
-
-
-def jsonb(value: str | None) -> bytes | None:
-    """A version number, then JSON."""
-    return None if value is None else b"\x01" + value.encode()
-
-
-def integer(value: Any) -> bytes | None:
-    return None if value is None else _length(value)
+def _sized(values: Values) -> list[bytes]:
+    return [_NULL if value is None else integer(len(value)) + value for value in values]

@@ -11,7 +11,7 @@ import select
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
@@ -151,9 +151,12 @@ class Database:
         for attempt in range(_ATTEMPTS):
             statements: Statements | None = None
             try:
-                with self._connection() as connection:
+                connection, pool = self._borrowed()
+                try:
                     statements = Statements(connection)
                     return work(statements)
+                finally:
+                    _now(pool.putconn(connection))
             except psycopg.Error as error:
                 lost = statements is not None and statements.broken
                 undone = transaction and lost and statements is not None and not statements.committing
@@ -163,8 +166,8 @@ class Database:
                     raise failures.translated(error, self.place, perhaps_done=unsure) from error
         raise AssertionError("the last attempt returns or raises")
 
-    @contextmanager
-    def _connection(self) -> Iterator[Any]:
+    def _borrowed(self) -> tuple[Any, Any]:
+        """A connection that works, and the pool to give it back to."""
         pool: Any = self._pool_on_loop() if waiting.on_loop() else self._pool()
         connection = _now(pool.getconn())
         while _is_stale(connection):
@@ -172,10 +175,7 @@ class Database:
             # The pool makes another in its place.
             _now(pool.putconn(connection))
             connection = _now(pool.getconn())
-        try:
-            yield connection
-        finally:
-            _now(pool.putconn(connection))
+        return connection, pool
 
     def _pool(self) -> ConnectionPool[Any]:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Columns of records as PostgreSQL takes them, whole before anything is sent."""
+"""Columns of records in PostgreSQL's binary form."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import orjson
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.ranking.words import words_of
 from chroma_plugin.types import Matrix, Metadata, Records
+from chroma_plugin_pgvector.binary import JSONB, Values, integer
 from chroma_plugin_pgvector.escaping import escaped, is_long, key_of
 
 _T = TypeVar("_T")
@@ -24,8 +25,7 @@ MOST_DIMENSIONS: Final = 16_000
 _NEEDS_CARE: Final = re.compile(rb"\\u000[012]|e1[678]")
 """In JSON: a character that is escaped, or a float whose digits may not be its exact value."""
 
-
-Columns: TypeAlias = dict[str, list[Any]]
+Columns: TypeAlias = dict[str, Values]
 """Columns of one length, by their names in the table; what is not there was not given."""
 
 
@@ -42,14 +42,15 @@ def columns_of(records: Records, *, words: bool) -> Columns:
     if records.metadatas is not None:
         columns |= _metadatas(records.metadatas)
     if records.uris is not None:
-        columns["uri"] = _each(escaped, records.uris)
+        columns["uri"] = _texts(records.uris)
     return columns
 
 
 def _ids(ids: Sequence[str]) -> Columns:
     """The keys, and of the few that are digests what they stand for."""
     keys = [key_of(id) for id in ids]
-    return {"id": keys, "long_id": [escaped(id) if is_long(key) else None for id, key in zip(ids, keys, strict=True)]}
+    long = [id if is_long(key) else None for id, key in zip(ids, keys, strict=True)]
+    return {"id": [key.encode() for key in keys], "long_id": _texts(long)}
 
 
 def vectors_out(matrix: Matrix) -> list[bytes]:
@@ -81,26 +82,26 @@ def operand(value: Any) -> str:
 
 
 def _documents(documents: Sequence[str | None], *, words: bool) -> Columns:
-    columns: Columns = {"document": _each(escaped, documents)}
+    columns: Columns = {"document": _texts(documents)}
     if words:
-        counts = [None if text is None else Counter(words_of(text)) for text in documents]
-        columns["terms"] = _each(lambda count: orjson.dumps(dict(count)).decode(), counts)
-        columns["length"] = _each(Counter.total, counts)
+        split = [None if text is None else words_of(text) for text in documents]
+        columns["terms"] = _each(lambda found: JSONB + orjson.dumps(Counter(found)), split)
+        columns["length"] = _each(lambda found: integer(len(found)), split)
     return columns
 
 
 def _metadatas(metadatas: Sequence[Metadata | None]) -> Columns:
     """The metadata as it is returned, and as filters see it."""
     texts = [None if metadata is None else orjson.dumps(metadata, default=_plain) for metadata in metadatas]
-    return {"metadata": _each(bytes.decode, texts), "fields": [_fields(text) for text in texts]}
+    return {"metadata": texts, "fields": [JSONB + _fields(text) for text in texts]}
 
 
-def _fields(metadata: bytes | None) -> str:
+def _fields(metadata: bytes | None) -> bytes:
     if metadata is None:
-        return "{}"
+        return b"{}"
     if _NEEDS_CARE.search(metadata):
-        return operand(orjson.loads(metadata))
-    return metadata.decode()
+        return operand(orjson.loads(metadata)).encode()
+    return metadata
 
 
 def _exact(value: Any) -> Any:
@@ -120,6 +121,10 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError
+
+
+def _texts(column: Iterable[str | None]) -> list[bytes | None]:
+    return [None if text is None else escaped(text).encode() for text in column]
 
 
 def _each(function: Callable[[_T], _U], column: Iterable[_T | None]) -> list[_U | None]:

@@ -14,7 +14,6 @@ from typing import Final
 _CODES: Final = {"\x00": "\x01\x01\x01\x02", "\x01": "\x01\x01\x02\x02", "\x02": "\x01\x02\x02\x02"}
 _MEANINGS: Final = {code: character for character, code in _CODES.items()}
 _TO_CODES: Final = str.maketrans(_CODES)
-_SPECIAL: Final = re.compile("[\x00-\x02]")
 _CODE: Final = re.compile("|".join(_MEANINGS))
 _CONTINUED: Final = ("\x01", "\x02")
 _LONG: Final = 500
@@ -23,7 +22,8 @@ _LONG: Final = 500
 
 def escaped(text: str) -> str:
     """The text as PostgreSQL keeps it."""
-    return text.translate(_TO_CODES) if _SPECIAL.search(text) else text
+    # Three looks for one character each are much faster than one of a regular expression.
+    return text.translate(_TO_CODES) if "\x00" in text or "\x01" in text or "\x02" in text else text
 
 
 def unescaped(text: str) -> str:

@@ -45,10 +45,16 @@ class IndexKind:
     metric: Metric
 
     @property
+    def full(self) -> IndexKind:
+        """The same in full precision."""
+        return self if self.type == "vector" else replace(self, type="vector")
+
+    @property
     def expression(self) -> str:
         return f"embedding::{self.type}({int(self.dimension)})"
 
-    def ordering(self, query: str) -> str:
+    def nearness(self, query: str) -> str:
+        """How far a record is from the query, by the operator of the index."""
         return f"{self.expression} {_OPERATORS[self.metric]} {query}::{self.type}({int(self.dimension)})"
 
 

@@ -6,8 +6,8 @@ fewer than k is asked again exactly, so a filter never costs results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from math import isnan
 from operator import itemgetter
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from chroma_plugin.types import Hits, Matrix, Metric, Search
 from chroma_plugin_pgvector import statements
-from chroma_plugin_pgvector.binary import Vectors
+from chroma_plugin_pgvector.binary import Binary, array
 from chroma_plugin_pgvector.conditions import condition_of
 from chroma_plugin_pgvector.database import Database, Row
 from chroma_plugin_pgvector.encoding import vectors_out
@@ -28,10 +28,18 @@ _DISTANCES: Final = {
     Metric.COSINE: "coalesce(nullif(embedding <=> query.vector, 'NaN'), 1)",
     Metric.IP: "1 + (embedding <#> query.vector)",
 }
+_OF_NEARNESS: Final[dict[Metric, Callable[[float], float]]] = {
+    Metric.L2: lambda nearness: nearness * nearness,
+    Metric.COSINE: lambda nearness: 1.0 if isnan(nearness) else nearness,
+    Metric.IP: lambda nearness: 1 + nearness,
+}
+"""The same, of what the operator of an index gives: equal once they are rounded to float32, as all distances are."""
 _MOST_EF: Final = 1_000
 """Of pgvector."""
 _SPARE: Final = 2
 """Times k are taken from an index in half precision, to be measured again."""
+_by_distance: Final = itemgetter(-1, -2)
+"""The key that sorts rows, which end with ``seq`` and the distance."""
 
 
 class Searcher:
@@ -45,7 +53,7 @@ class Searcher:
     def exact(self, request: Search) -> list[Hits]:
         return _hits(self._nearest(request, request.embeddings), request)
 
-    def by_index(self, request: Search, kind: IndexKind, settings: dict[str, str]) -> list[Hits]:
+    def by_index(self, request: Search, kind: IndexKind, settings: str) -> list[Hits]:
         found = self._approximate(request, kind, settings)
         short = [place for place, rows in enumerate(found) if len(rows) < request.k]
         if short:
@@ -56,46 +64,71 @@ class Searcher:
 
     def _nearest(self, request: Search, queries: Matrix) -> list[list[Row]]:
         condition = condition_of(request.where, request.ids)
-        names = ", ".join(statements.wanted(request.fields))
-        sql = (
-            f"SELECT record.*, query.place FROM unnest(%s::vector[]) WITH ORDINALITY AS query(vector, place) "
-            f"CROSS JOIN LATERAL (SELECT {names}, seq, ({_DISTANCES[request.metric]})::real AS distance "
-            f"FROM {self._table} WHERE {condition.sql} ORDER BY distance, seq LIMIT %s) AS record "
-            "ORDER BY query.place, distance, seq"
+        select = (
+            f"SELECT {_names(request)}, ({_DISTANCES[request.metric]})::real AS distance FROM {self._table} "
+            f"WHERE {condition.sql} ORDER BY distance, seq LIMIT %s"
         )
-        rows = self._database.rows(sql, (self._vectors(queries), *condition.parameters, request.k))
-        return _by_query(rows, len(queries))
+        found = self._for_each(queries, select, (*condition.parameters, request.k))
+        return [sorted(rows, key=_by_distance) for rows in found]
 
-    def _approximate(self, request: Search, kind: IndexKind, settings: dict[str, str]) -> list[list[Row]]:
+    def _approximate(self, request: Search, kind: IndexKind, settings: str) -> list[list[Row]]:
+        """By a short statement that has each thing once: PostgreSQL parses and plans one in half of the time."""
         condition = condition_of(request.where, request.ids)
-        names = ", ".join(statements.wanted(request.fields))
-        take = request.k if kind.type == "vector" else _SPARE * request.k
-        # The settings are for this statement only. The inner query refers to them, so that they are made first.
-        configured = " || ".join("set_config(%s, %s, TRUE)" for _ in settings)
-        sql = (
-            f"SELECT record.*, query.place FROM (SELECT {configured} AS done) AS setting, "
-            "unnest(%s::vector[]) WITH ORDINALITY AS query(vector, place) "
-            f"CROSS JOIN LATERAL (SELECT {names}, seq, ({_DISTANCES[request.metric]})::real AS distance "
-            f"FROM {self._table} WHERE setting.done IS NOT NULL AND {condition.sql} "
-            f"ORDER BY {kind.ordering('query.vector')} LIMIT %s) AS record "
-            "ORDER BY query.place, distance, seq"
+        full = kind.full
+        one = len(request.embeddings) == 1 and kind == full
+        query = "%s" if one else "query.vector"
+        # The settings are for this statement only, and made before it looks for the first record.
+        select = (
+            f"SELECT {_names(request)}, {full.nearness(query)} AS nearness FROM {self._table} "
+            f"WHERE (SELECT {settings}) IS NOT NULL AND {condition.sql} "
+            f"ORDER BY {'nearness' if kind == full else kind.nearness(query)} LIMIT %s"
         )
-        flat = [text for setting in settings.items() for text in setting]
-        rows = self._database.rows(sql, (*flat, self._vectors(request.embeddings), *condition.parameters, take))
-        return [found[: request.k] for found in _by_query(rows, len(request.embeddings))]
+        parameters = (*condition.parameters, request.k if kind == full else _SPARE * request.k)
+        if one:
+            [vector] = vectors_out(request.embeddings)
+            found = [self._database.rows(select, (Binary(vector), *parameters))]
+        else:
+            found = self._for_each(request.embeddings, select, parameters)
+        return [_measured(rows, request)[: request.k] for rows in found]
 
-    def _vectors(self, matrix: Matrix) -> Vectors:
-        return Vectors(vectors_out(matrix), self._vector_type)
+    def _for_each(self, queries: Matrix, select: str, parameters: Sequence[Any]) -> list[list[Row]]:
+        """What is selected for each query, which is called ``query.vector``; in any order."""
+        sql = (
+            "SELECT record.*, query.place FROM unnest(%s::vector[]) WITH ORDINALITY AS query(vector, place) "
+            f"CROSS JOIN LATERAL ({select}) AS record"
+        )
+        found: list[list[Row]] = [[] for _ in queries]
+        for row in self._database.rows(sql, (array(vectors_out(queries), self._vector_type), *parameters)):
+            found[row[-1] - 1].append(row[:-1])
+        return found
 
 
-def hnsw_settings(ef_search: int, k: int) -> dict[str, str]:
-    """For a search that goes on until k records pass the filter."""
-    return {"hnsw.ef_search": str(min(max(ef_search, k), _MOST_EF)), "hnsw.iterative_scan": "relaxed_order"}
+def _names(request: Search) -> str:
+    return ", ".join((*statements.wanted(request.fields), "seq"))
 
 
-def ivfflat_settings(probes: int) -> dict[str, str]:
-    """For a search that looks into further lists until k records pass the filter."""
-    return {"ivfflat.probes": str(probes), "ivfflat.iterative_scan": "relaxed_order"}
+def _measured(rows: Sequence[Row], request: Search) -> list[Row]:
+    """The rows with their distance in the place of the nearness, nearest first."""
+    distance = _OF_NEARNESS[request.metric]
+    return sorted(((*row[:-1], distance(row[-1])) for row in rows), key=_by_distance)
+
+
+def hnsw_settings(ef_search: int, k: int) -> str:
+    """What makes a search go on until k records pass the filter, as SQL."""
+    return _settings("hnsw", "ef_search", min(max(ef_search, k), _MOST_EF))
+
+
+def ivfflat_settings(probes: int) -> str:
+    """What makes a search look into further lists until k records pass the filter, as SQL."""
+    return _settings("ivfflat", "probes", probes)
+
+
+def _settings(method: str, name: str, value: int) -> str:
+    """No parameters: PostgreSQL plans constants faster, and the one that a user may choose is a whole number."""
+    return (
+        f"set_config('{method}.{name}', '{int(value)}', TRUE) || "
+        f"set_config('{method}.iterative_scan', 'relaxed_order', TRUE)"
+    )
 
 
 def no_hits(request: Search) -> list[Hits]:
@@ -103,20 +136,14 @@ def no_hits(request: Search) -> list[Hits]:
     return _hits([[] for _ in request.embeddings], request)
 
 
-def _by_query(rows: Sequence[Row], queries: int) -> list[list[Row]]:
-    """The rows of each query, which come in order, with its place from 1 in the last column."""
-    found: list[list[Row]] = [[] for _ in range(queries)]
-    for place, group in groupby(rows, key=itemgetter(-1)):
-        found[place - 1] = list(group)
-    return found
-
-
 def _hits(found: Sequence[Sequence[Row]], request: Search) -> list[Hits]:
     return [_hits_of(rows, request) for rows in found]
 
 
 def _hits_of(rows: Sequence[Row], request: Search) -> Hits:
+    distances: Any = np.array([row[-1] for row in rows], dtype=np.float32)
     if request.max_distance is not None:
-        rows = [row for row in rows if row[-2] <= request.max_distance]
-    distances: Any = np.array([row[-2] for row in rows], dtype=np.float32)
+        # They are in order. As float64, because a limit that is not a float32 must not be rounded.
+        count = int(np.count_nonzero(distances.astype(np.float64) <= request.max_distance))
+        rows, distances = rows[:count], distances[:count]
     return Hits(records_of(rows, request.fields, request.embeddings.shape[1]), distances)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from psycopg import errors as sql
 
@@ -23,29 +23,24 @@ from chroma_plugin_pgvector.options import PgvectorOptions
 from chroma_plugin_pgvector.reading import records_of
 from chroma_plugin_pgvector.schema import quoted, records_table
 
+_T = TypeVar("_T")
+_Store = TypeVar("_Store", bound="PgvectorStore")
+
 _PAGE: Final = 2_000
 """Records that a scan reads at once."""
 _COPIED_FROM: Final = 100
 """So many new records are faster through COPY."""
-_PIECE: Final = 250
+_PIECE: Final = 50
 """Records that are sent to COPY at once."""
 _AT_ONCE: Final = 5_000
 """Records in one INSERT."""
-_IN_BINARY: Final[dict[str, Callable[[Any], bytes | None]]] = {
-    "id": binary.text,
-    "long_id": binary.text,
-    "embedding": bytes,
-    "document": binary.text,
-    "metadata": binary.text,
-    "fields": binary.jsonb,
-    "uri": binary.text,
-    "terms": binary.jsonb,
-    "length": binary.integer,
-}
 
 
 class PgvectorStore(CollectionStore):
     """The records of one collection. It keeps nothing of them: other processes write them too."""
+
+    _lock: ClassVar[str] = ""
+    """What becomes of records that are read by id."""
 
     def __init__(
         self,
@@ -76,14 +71,18 @@ class PgvectorStore(CollectionStore):
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def put(self, records: Records) -> None:
-        if len(records) and not self._copied(records, unless_known=True):
-            self._run(records, statements.put)
+        if not len(records) or (self._is_for_copy(records) and not self._known(records) and self._copied(records)):
+            return
+        self._run(records, statements.put)
 
     def insert(self, records: Records) -> Sequence[str]:
-        if not len(records) or self._copied(records, unless_known=False):
-            return []
-        new = {key for (key,) in self._run(records, statements.insert)}
-        return [id for id in records.ids if key_of(id) not in new]
+        # COPY stops at a known record, so those are left out before.
+        known = self._known(records) if self._is_for_copy(records) else set()
+        new = records.take([row for row, id in enumerate(records.ids) if id not in known]) if known else records
+        if len(new) and not (self._is_for_copy(new) and self._copied(new)):
+            added = {key for (key,) in self._run(new, statements.insert)}
+            known |= {id for id in new.ids if key_of(id) not in added}
+        return [id for id in records.ids if id in known]
 
     def update(self, records: Records) -> None:
         if len(records) and any(
@@ -119,47 +118,42 @@ class PgvectorStore(CollectionStore):
     def _given(self, statement: Callable[[str, Columns], str], part: Columns) -> tuple[str, list[Any]]:
         return statement(self._table, part), statements.parameters(part, self._vector_type)
 
-    def _copied(self, records: Records, *, unless_known: bool) -> bool:
-        """Whether COPY has taken the records, which it does when they are many and all of them are new."""
-        if len(records) < _COPIED_FROM:
-            return False
+    def _is_for_copy(self, records: Records) -> bool:
+        return len(records) >= _COPIED_FROM
 
-        def work(run: Statements) -> bool:
-            if unless_known and self._knows_any(run, records):
-                return False
-            self._fix_dimension(run, records)
-            try:
-                run.copy(statements.copy(self._table, self._names(records)), self._stream(records))
-            except sql.UniqueViolation as error:
-                raise _KnownError from error
-            return True
+    def _known(self, records: Records) -> set[str]:
+        """Which of the ids are there."""
+        keys = {key_of(id): id for id in records.ids}
+        asked = statements.texts([*keys])
+        found = self._database.rows(f"SELECT id FROM {self._table} WHERE id = ANY(%s::text[])", (asked,))
+        return {keys[key] for (key,) in found}
 
+    def _copied(self, records: Records) -> bool:
+        """Whether COPY has taken the records: False, and none is written, when another process was first with one."""
         try:
-            copied = self._database.transaction(work)
+            self._database.transaction(lambda run: self._copy(run, records))
         except _KnownError:
             return False
-        if copied:
-            self.written(records)
-        return copied
+        self.written(records)
+        return True
 
-    def _knows_any(self, run: Statements, records: Records) -> bool:
-        keys = [key_of(id) for id in records.ids]
-        return bool(run.rows(f"SELECT 1 FROM {self._table} WHERE id = ANY(%s::text[]) LIMIT 1", (keys,)))
+    def _copy(self, run: Statements, records: Records) -> None:
+        self._fix_dimension(run, records)
+        try:
+            run.copy(statements.copy(self._table, self._names(records)), self._stream(records))
+        except sql.UniqueViolation as error:
+            raise _KnownError from error
 
     def _stream(self, records: Records) -> Iterator[bytes]:
         """Encoded while PostgreSQL works on what it has got already."""
         yield binary.COPY_HEAD
         for part in self._encoded(records, _PIECE):
-            yield binary.copied([[_IN_BINARY[name](value) for value in values] for name, values in part.items()])
+            yield binary.copied(part.values())
         yield binary.COPY_END
 
     def _encoded(self, records: Records, most: int) -> Iterator[Columns]:
-        if len(records) <= most:
-            yield columns_of(records, words=self._full_text)
-            return
         for start in range(0, len(records), most):
-            part = records.take(range(start, min(start + most, len(records))))
-            yield columns_of(part, words=self._full_text)
+            yield columns_of(records.part(start, start + most), words=self._full_text)
 
     def _names(self, records: Records) -> list[str]:
         return list(columns_of(records.take([]), words=self._full_text))
@@ -202,7 +196,7 @@ class PgvectorStore(CollectionStore):
         rows = self._database.rows(
             f"SELECT {names} FROM unnest(%s::text[]) WITH ORDINALITY AS asked(key, place) "
             f"JOIN {self._table} AS record ON record.id = asked.key WHERE {condition.sql} "
-            "ORDER BY asked.place LIMIT %s OFFSET %s",
+            f"ORDER BY asked.place LIMIT %s OFFSET %s {self._lock}",
             ([key_of(id) for id in request.ids or ()], *condition.parameters, request.limit, request.offset),
         )
         yield records_of(rows, request.fields, self._dimension)
@@ -240,7 +234,7 @@ class PgvectorStore(CollectionStore):
             return self._searcher.exact(request)
         return self._searcher.by_index(request, kind, self._search_settings(kind, request.k))
 
-    def _search_settings(self, kind: IndexKind, k: int) -> dict[str, str]:
+    def _search_settings(self, kind: IndexKind, k: int) -> str:
         if kind.method == "ivfflat":
             return searching.ivfflat_settings(self._options.probes)
         ef_search = self._index.info.configuration.get("hnsw", {}).get("ef_search", 100)
@@ -256,7 +250,20 @@ class PgvectorStore(CollectionStore):
     def within(self, statements: Statements) -> PgvectorStore:
         """The same collection, seen from inside a transaction; nobody else writes to it until that ends."""
         statements.rows(f"LOCK TABLE {self._table} IN SHARE ROW EXCLUSIVE MODE")
-        return PgvectorStore(
+        return self._joined(statements, PgvectorStore)
+
+    def revise(self, work: Callable[[CollectionStore], _T]) -> _T:
+        def whole(statements: Statements) -> tuple[_T, list[Records]]:
+            inner = self._joined(statements, _Revision)
+            return work(inner), inner.done
+
+        result, done = self._database.transaction(whole)
+        for records in done:
+            self.written(records)
+        return result
+
+    def _joined(self, statements: Statements, kind: type[_Store]) -> _Store:
+        return kind(
             Joined(statements),
             replace(self._options, index="none"),
             self._index.info,
@@ -279,6 +286,42 @@ class PgvectorStore(CollectionStore):
 
     def close(self) -> None:
         self._index.close()
+
+
+class _Revision(PgvectorStore):
+    """The collection inside of a transaction that keeps what it has read by id as it was."""
+
+    _lock = "FOR UPDATE OF record"
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._seen: set[str] = set()
+        self.done: list[Records] = []
+
+    def scan(self, request: Scan) -> Iterator[Records]:
+        for batch in super().scan(request):
+            self._seen.update(batch.ids)
+            yield batch
+
+    def put(self, records: Records) -> None:
+        old = [row for row, id in enumerate(records.ids) if id in self._seen]
+        new = [row for row, id in enumerate(records.ids) if id not in self._seen]
+        if old:
+            self._run(records.take(old), statements.put)
+        if new:
+            self._add(records.take(new) if old else records)
+
+    def _add(self, records: Records) -> None:
+        """Records that were not there. If they are now, all is done again, and then they are seen."""
+        if self._is_for_copy(records):
+            added = self._copied(records)
+        else:
+            added = len(self._run(records, statements.insert)) == len(records)
+        if not added:
+            raise sql.SerializationFailure("another process added one of these records")
+
+    def written(self, records: Records) -> None:
+        self.done.append(records)
 
 
 class _KnownError(Exception):

@@ -12,16 +12,21 @@ from psycopg.types.json import Jsonb
 from beyond_engines.protocol import Batch, Direct, Matrix
 
 _COPIED_FROM = 100
+_WORDS = (
+    "ALTER TABLE beyond_direct ADD COLUMN words tsvector GENERATED ALWAYS AS (to_tsvector('simple', document)) STORED",
+    "CREATE INDEX ON beyond_direct USING gin (words)",
+)
 
 
 class Pgvector(Direct):
-    """One table with indexes of its metadata, of the words of its documents and, in the end, of its vectors."""
+    """One table with indexes of its metadata, perhaps of the words of its documents and, in the end, of its vectors."""
 
     @staticmethod
-    def settings(address: str) -> dict[str, Any]:
-        return {"chroma_db_impl": "pgvector", "url": address, "schema": "beyond", "index_from": 1_000_000_000}
+    def settings(address: str, *, words: bool) -> dict[str, Any]:
+        place = {"chroma_db_impl": "pgvector", "url": address, "schema": "beyond"}
+        return {**place, "full_text": words, "index_from": 1_000_000_000}
 
-    def __init__(self, address: str, dimension: int) -> None:
+    def __init__(self, address: str, dimension: int, *, words: bool) -> None:
         # Nothing prepared on either side: what a transaction pooler takes.
         self._connection = psycopg.connect(address, autocommit=True, prepare_threshold=None)
         self._connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
@@ -29,11 +34,10 @@ class Pgvector(Direct):
         for statement in (
             "DROP TABLE IF EXISTS beyond_direct",
             f"""CREATE TABLE beyond_direct (
-                id text PRIMARY KEY, embedding vector({dimension}), document text, metadata jsonb,
-                words tsvector GENERATED ALWAYS AS (to_tsvector('simple', document)) STORED
+                id text PRIMARY KEY, embedding vector({dimension}), document text, metadata jsonb
             )""",
             "CREATE INDEX ON beyond_direct USING gin (metadata jsonb_path_ops)",
-            "CREATE INDEX ON beyond_direct USING gin (words)",
+            *(_WORDS if words else ()),
             "SET hnsw.ef_search = 100",
             "SET hnsw.iterative_scan = relaxed_order",
         ):
@@ -42,16 +46,21 @@ class Pgvector(Direct):
     def add(self, batch: Batch) -> None:
         rows = zip(batch.ids, batch.embeddings, batch.documents, map(Jsonb, batch.metadatas), strict=True)
         if len(batch.ids) < _COPIED_FROM:
-            with self._connection.transaction(), self._connection.cursor() as cursor:
-                cursor.executemany(
-                    "INSERT INTO beyond_direct (id, embedding, document, metadata) VALUES (%s, %s, %s, %s)", list(rows)
-                )
+            sql = "INSERT INTO beyond_direct (id, embedding, document, metadata) VALUES (%s, %s, %s, %s)"
+            self._insert(f"{sql} ON CONFLICT DO NOTHING", list(rows))
             return
         sql = "COPY beyond_direct (id, embedding, document, metadata) FROM STDIN (FORMAT BINARY)"
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             copy.set_types(["text", "vector", "text", "jsonb"])
             for row in rows:
                 copy.write_row(row)
+
+    def _insert(self, sql: str, rows: list[Any]) -> None:
+        if len(rows) == 1:
+            self._connection.execute(sql, rows[0])
+            return
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
 
     def index(self) -> None:
         self._connection.execute(

@@ -30,11 +30,11 @@ class Direct(ABC):
 
     @staticmethod
     @abstractmethod
-    def settings(address: str) -> dict[str, Any]:
-        """What `chroma_plugin.Client` is made with to use the same engine."""
+    def settings(address: str, *, words: bool) -> dict[str, Any]:
+        """What `chroma_plugin.Client` is made with to use the same engine; ``words``: with an index for text search."""
 
     @abstractmethod
-    def __init__(self, address: str, dimension: int) -> None: ...
+    def __init__(self, address: str, dimension: int, *, words: bool) -> None: ...
 
     @abstractmethod
     def add(self, batch: Batch) -> None:

@@ -18,7 +18,7 @@ from chroma_plugin.operations.procedure import Procedure, Room
 from chroma_plugin.operations.results import AddReport, DeleteResult, UpdateReport, UpsertReport
 from chroma_plugin.requests.many import examples
 from chroma_plugin.requests.writes import AddRequest, DeleteRequest, UpdateRequest, UpsertRequest, Write
-from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Records, Scan, concatenate
+from chroma_plugin.types import FIELDS, NO_FIELDS, Field, Matrix, Records, Scan, concatenate
 
 _T = TypeVar("_T")
 
@@ -26,14 +26,21 @@ _T = TypeVar("_T")
 def add(handle: Handle, prepare: Callable[[], AddRequest]) -> Procedure[AddReport]:
     request = prepare()
     ids = request.write.records.ids
-    with handle.reading() as store:
-        known = _known(store, ids)
+    known: set[str] = set()
+    if request.on_conflict != "ignore" or not _is_ready(handle, request.write.records):
+        with handle.reading() as store:
+            known = _known(store, ids)
     if request.on_conflict == "error":
         _refuse_known(handle, known, ids)
     write = request.write if request.on_conflict == "replace" else _without(request.write, known)
     vectors = yield from _vectors(handle, write)
     _refuse_bare(handle, _without_vector(write.records, vectors))
     return _add(handle, request, write.records, vectors)
+
+
+def _is_ready(handle: Handle, records: Records) -> bool:
+    """Whether nothing is to be found out before a write: there is no model to pay for, and no dimension to refuse."""
+    return records.embeddings is not None and records.embeddings.shape[1] == handle.opened.info.dimension
 
 
 def _add(handle: Handle, request: AddRequest, given: Records, vectors: Vectors) -> AddReport:
@@ -62,27 +69,30 @@ def _others(ids: Sequence[str], done: Sequence[str]) -> list[str]:
 
 def update(handle: Handle, prepare: Callable[[], UpdateRequest]) -> Procedure[UpdateReport]:
     request = prepare()
-    ids = request.write.records.ids
-    with handle.reading() as store:
-        if request.write.records.embeddings is not None:
-            # Wrong is wrong, also for an id that is not here.
-            handle.opened.check_dimension(store, request.write.records.embeddings)
-        known = _known(store, ids) if ids else set()
-    write = _with(request.write, known)
+    write = request.write
+    ids = write.records.ids
+    if write.records.embeddings is None and _inputs(handle, write):
+        # Before a model is paid for: only known records are embedded.
+        with handle.reading() as store:
+            write = _with(write, _known(store, ids))
     vectors = yield from _vectors(handle, write)
-    updated = _update(handle, write.records, vectors) if known else []
+    updated = _update(handle, write.records, vectors) if write.records.ids else []
     return UpdateReport(updated, _others(ids, updated))
 
 
 def _update(handle: Handle, given: Records, vectors: Vectors) -> Sequence[str]:
-    with handle.writing() as store:
+    def revise(store: CollectionStore) -> Sequence[str]:
         if vectors.matrix is not None:
+            # Wrong is wrong, also for an id that is not here.
             handle.opened.check_dimension(store, vectors.matrix)
         current = _stored(store, given.ids, merging.needed_fields(given, vectors))
         changed = merging.updated(current, given, vectors)
         if current.ids and _touches(changed):
             store.update(changed)
-    return current.ids
+        return current.ids
+
+    with handle.writing() as store:
+        return store.revise(revise)
 
 
 def _touches(changed: Records) -> bool:
@@ -104,22 +114,33 @@ def upsert(handle: Handle, prepare: Callable[[], UpsertRequest]) -> Procedure[Up
 
 
 def _upsert(handle: Handle, request: UpsertRequest, vectors: Vectors) -> UpsertReport:
-    given = request.write.records
     with handle.writing() as store:
-        if vectors.matrix is not None:
-            handle.opened.check_dimension(store, vectors.matrix)
-        current = _stored(store, given.ids, FIELDS)
-        known = set(current.ids)
-        new = _only(given, [id for id in given.ids if id not in known])
-        _refuse_bare(handle, _without_vector(new, vectors))
-        batches = []
-        if current.ids:
-            replaces = request.metadata_mode == "replace"
-            batches.append(merging.upserted(current, given, vectors, replace_metadata=replaces))
-        if new.ids:
-            batches.append(merging.fresh(new, vectors, keep_none=request.metadata_mode == "replace"))
-        _write(handle, store.put, store, concatenate(batches))
-    return UpsertReport(new.ids, current.ids)
+        written, report = store.revise(lambda store: _put_merged(handle, request, vectors, store))
+        handle.opened.keep_dimension(written)
+    return report
+
+
+def _put_merged(
+    handle: Handle, request: UpsertRequest, vectors: Vectors, store: CollectionStore
+) -> tuple[Matrix, UpsertReport]:
+    """The embeddings that were written, and what was done."""
+    given = request.write.records
+    if vectors.matrix is not None:
+        handle.opened.check_dimension(store, vectors.matrix)
+    current = _stored(store, given.ids, FIELDS)
+    known = set(current.ids)
+    new = _only(given, [id for id in given.ids if id not in known])
+    _refuse_bare(handle, _without_vector(new, vectors))
+    batches = []
+    if current.ids:
+        replaces = request.metadata_mode == "replace"
+        batches.append(merging.upserted(current, given, vectors, replace_metadata=replaces))
+    if new.ids:
+        batches.append(merging.fresh(new, vectors, keep_none=request.metadata_mode == "replace"))
+    records = concatenate(batches)
+    store.put(records)
+    assert records.embeddings is not None
+    return records.embeddings, UpsertReport(new.ids, current.ids)
 
 
 def delete(handle: Handle, request: DeleteRequest) -> DeleteResult:

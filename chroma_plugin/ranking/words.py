@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-_ASCII: Final = re.compile(r"[a-z0-9_]+")
+_ASCII: Final = "".join(c.lower() if c.isalnum() or c == "_" else " " for c in map(chr, range(128)))
+"""For each character of ASCII what it is in a word, or a space."""
 # Hiragana with its marks; 々 〆 〇; the Han blocks, of which the last two planes hold nothing else.
 _SINGLE: Final = "\u3041-\u309f\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
@@ -23,7 +24,7 @@ _SINGLE: Final = "\u3041-\u309f\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\uf
 def words_of(text: str) -> list[str]:
     """The words of a text, in order, each as often as it stands there."""
     if text.isascii():
-        return _ASCII.findall(text.lower())
+        return text.translate(_ASCII).split()
     return _unicode().findall(unicodedata.normalize("NFKC", text).casefold())
 
 

@@ -104,14 +104,20 @@ class OpenCollection(Opened):
             self.change(lambda info: replace(info, dimension=embeddings.shape[1]))
 
     def change(self, how: Callable[[CollectionInfo], CollectionInfo]) -> None:
-        # In the database first.
+        # In the database first, and made of what is there: another process may have changed other facts.
         with self._write, self._gate:
-            info = how(self.info)
             with self._catalogue:
+                info = how(self._facts())
                 self._backend.update_collection(info)
                 self.info = info
             if self._store is not None:
                 self._store.configure(info)
+
+    def _facts(self) -> CollectionInfo:
+        found = self._backend.get_collection_by_id(self.info.id, self.info.tenant, self.info.database)
+        if found is None:
+            raise self.gone()
+        return found
 
     def renew(self, info: CollectionInfo) -> None:
         """The backend was refreshed: these are the facts now, and who comes next opens the store anew. Who is in the

@@ -199,6 +199,20 @@ class Writes(Bench):
         store.update(after)
         assert contents(read(store)) == contents(numbered(1)) + contents(after)[::-1]
 
+    def test_revise_writes_what_it_makes_of_what_it_read(self, store: CollectionStore) -> None:
+        """`revise` returns what the work returns; what that wrote is there, of records old and new."""
+        store.put(numbered(3))
+
+        def work(inner: CollectionStore) -> list[str]:
+            known = ids_of(inner, Scan(ids=["r1", "r3"]))
+            inner.put(records(["r1", "r3"], vectors(2, seed=9), ["changed", "new"]))
+            inner.update(Records(["r1"], documents=[f"known: {known}"]))
+            return known
+
+        assert store.revise(work) == ["r1"]
+        assert ids_of(store) == ["r0", "r1", "r2", "r3"]
+        assert read(store, Scan(ids=["r1", "r3"])).documents == ["known: ['r1']", "new"]
+
     def test_empty_batches(self, store: CollectionStore) -> None:
         """Writing or deleting nothing is allowed and changes nothing."""
         store.put(numbered(2))

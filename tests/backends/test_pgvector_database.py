@@ -366,6 +366,22 @@ def test_more_dimensions_than_pgvector_has(tmp_path: Path) -> None:
         assert large.query(query_embeddings=[0.5] * 3_000)["distances"] == [[0.0]]
 
 
+def test_many_that_are_partly_known(tmp_path: Path) -> None:
+    """Whichever way a batch takes into the table, `add` leaves known records alone, and `upsert` changes them."""
+    with client_of(tmp_path) as client:
+        things = client.create_collection("things", embedding_function=None)
+        fill(things, 150)
+        ids = [f"i{number}" for number in range(400)]
+        for count in (150, 200, 400):
+            given: dict[str, Any] = {"ids": ids[:count], "embeddings": np.ones((count, 8))}
+            known = things.count()
+            report = things.add(**given, documents=["late"] * count, on_conflict="ignore")
+            assert (report.ignored, report.added) == (ids[:known], ids[known:count])
+        assert things.count(where_document={"$contains": "late"}) == 250
+        assert things.upsert(ids=ids[::2], documents=["changed"] * 200).replaced == ids[::2]
+        assert things.get(ids[149:151])["documents"] == [None, "changed"]
+
+
 def test_any_text_is_only_text(tmp_path: Path) -> None:
     """What looks like SQL, like a placeholder or like an escape is kept, found and compared as it is."""
     strange = [

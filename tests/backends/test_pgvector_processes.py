@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from support.postgres import needs_postgres, options, postgres_url, schema_for
@@ -63,6 +65,46 @@ def test_two_writers_and_a_reader(tmp_path: Path) -> None:
         assert sorted(found["ids"][0]) == ["one-59-4", "two-59-4"]
 
 
+MERGER = """
+import sys
+import chroma_plugin as chromadb
+name, url, schema = sys.argv[1:]
+with chromadb.Client(chroma_db_impl="pgvector", url=url, schema=schema) as client:
+    things = client.get_collection("things", embedding_function=None)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(60):
+        things.update(ids="shared", metadatas={f"{name}-{number}": number})
+        # Whoever is second finds a record that was not there a moment ago.
+        things.upsert(ids=f"new-{number}", embeddings=[number], metadatas={name: number})
+        many = [f"many-{number}-{part}" for part in range(120)]
+        if number % 10 == 0:
+            things.upsert(ids=many, embeddings=[[part] for part in range(120)], metadatas=[{name: number}] * 120)
+"""
+
+
+def test_two_processes_merge_into_the_same_records(tmp_path: Path) -> None:
+    """Each adds keys to the metadata that the other writes as well, by update and by upsert: none is lost."""
+    with client_of(tmp_path) as client:
+        things = client.create_collection("things", embedding_function=None)
+        things.add(ids="shared", embeddings=[0], documents="stays")
+        command, names = [sys.executable, "-c", MERGER], ("one", "two")
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+        mergers: list[Any] = [
+            subprocess.Popen([*command, name, postgres_url(), schema_for(tmp_path)], **pipes) for name in names
+        ]
+        assert [merger.stdout.readline() for merger in mergers] == ["ready\n", "ready\n"]
+        for merger in mergers:
+            merger.stdin.write("go\n")
+        for merger in mergers:
+            merger.communicate(timeout=120)
+        assert [merger.returncode for merger in mergers] == [0, 0]
+        assert things.get("shared")["metadatas"] == [{f"{name}-{n}": n for name in names for n in range(60)}]
+        assert things.get("shared")["documents"] == ["stays"]
+        assert things.count() == 1 + 60 + 6 * 120
+        assert things.count(where={"$and": [{name: {"$gte": 0}} for name in names]}) == 60 + 6 * 120
+
+
 ADDER = """
 import sys
 import chroma_plugin as chromadb
@@ -109,7 +151,10 @@ def test_two_clients_in_one_process(tmp_path: Path) -> None:
             theirs.add(ids="b", embeddings=[1, 2, 3])
         theirs.upsert(ids="a", embeddings=[3, 4], documents="changed")
         assert mine.get("a")["documents"] == ["changed"]
-        theirs.modify(name="renamed")
+        theirs.modify(name="renamed", metadata={"by": "them"})
+        # Facts are changed one by one: what the other changed meanwhile stays.
+        mine.modify(configuration={"hnsw": {"ef_search": 77}})
+        assert theirs.client.get_collection("renamed", embedding_function=None).metadata == {"by": "them"}
         assert [found.name for found in one.list_collections()] == ["renamed"]
         two.delete_collection("renamed")
         with pytest.raises(NotFoundError, match="deleted"):
@@ -162,17 +207,39 @@ def test_two_servers_write_one_collection(servers: list[RunningServer]) -> None:
             ids = [f"{number}-{batch}-{part}" for part in range(10)]
             opened[number].add(ids=ids, embeddings=np.full((10, 3), batch, dtype=np.float32))
 
-    threads = [threading.Thread(target=write, args=[number]) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(write)
     wanted = {f"{number}-{batch}-{part}" for number in range(2) for batch in range(20) for part in range(10)}
     for collection in opened:
         assert set(collection.get(include=[])["ids"]) == wanted
         assert collection.count() == len(wanted)
     for client in clients:
         client.close()
+
+
+def test_two_servers_merge_into_one_record(servers: list[RunningServer]) -> None:
+    """What Chroma's own clients send, the server merges: of two servers neither loses what the other merged."""
+    with chromadb.HttpClient(servers[0].host, servers[0].port) as client:
+        things = client.create_collection("things", embedding_function=None)
+        things.add(ids="shared", embeddings=[1])
+        path = f"/api/v2/tenants/default_tenant/databases/default_database/collections/{things.id}"
+
+        def write(number: int) -> None:
+            with httpx.Client(base_url=servers[number].url, timeout=30) as api:
+                for turn in range(40):
+                    body = {"ids": ["shared"], "metadatas": [{f"{number}-{turn}": turn}]}
+                    assert api.post(f"{path}/update", json=body).status_code == 200
+                    new = {"ids": [f"new{turn}"], "embeddings": [[turn]], "metadatas": [{f"by{number}": turn}]}
+                    assert api.post(f"{path}/upsert", json=new).status_code == 200
+
+        together(write)
+        assert things.get("shared")["metadatas"] == [{f"{n}-{turn}": turn for n in range(2) for turn in range(40)}]
+        assert things.count(where={"$and": [{"by0": {"$gte": 0}}, {"by1": {"$gte": 0}}]}) == 40
+
+
+def together(work: Callable[[int], None]) -> None:
+    """Two threads that begin at once, with the numbers 0 and 1; an error in one of them is raised here."""
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work, range(2)))
 
 
 def terminate_others(client: chromadb.Client) -> int:
