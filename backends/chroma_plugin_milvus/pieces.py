@@ -34,7 +34,6 @@ def join(pieces: Sequence[str] | None) -> str | None:
     return "".join(pieces) if pieces else None
 
 
-
 def cut(texts: Mapping[str, Sequence[str | None]]) -> dict[str, Sequence[Any]]:
     """The columns that hold these columns of texts. Raises InvalidArgumentError for a record with too much text."""
     rests: list[list[str] | None] = [None] * len(next(iter(texts.values())))
