@@ -40,9 +40,9 @@ import corpus as corpora
 import numpy as np
 import workload
 from corpus import Corpus
-from engines import ENGINES, OURS
+from engines import ELSEWHERE, ENGINES, OURS
 from report import figures, growth_table, joined, table
-from rows import BULK, GOOD, READS, WRITES, Row, asked
+from rows import BULK, GOOD, GROWING, READS, WRITES, Row, asked
 from workload import Judge
 
 HERE = Path(__file__).parent
@@ -124,6 +124,8 @@ class Run:
     seconds: float
     """For one measurement of a round."""
     churns: int
+    first: dict[str, Sequence[Sequence[int]]] = field(default_factory=dict)
+    """What the engine that was asked first found, where there is no other truth."""
 
     def turns(self, turn: int) -> list[Side]:
         """Who goes first changes."""
@@ -240,7 +242,15 @@ class Run:
             kept |= {"ms": statistics.median(answer["times"]), "p99": float(np.percentile(answer["times"], 99))}
         if row.truth is not None and "found" in answer:
             kept["recall"] = self.judge.recall(row.truth, answer["found"])
+        if row.alike and "found" in answer:
+            kept["recall"] = self._likeness(row.key, answer["found"])
         side.keep(row.key, kept)
+
+    def _likeness(self, key: str, found: Sequence[Sequence[int]]) -> float:
+        """The share of what the first engine found that was found again."""
+        first = self.first.setdefault(key, found)
+        shares = [len({*one} & {*other}) / max(len({*one}), 1) for one, other in zip(first, found, strict=False)]
+        return statistics.mean(shares)
 
     def churn(self) -> None:
         """Not of the floors: hnswlib takes milliseconds to add a label that it has deleted before."""
@@ -277,9 +287,7 @@ def grow(
         run.bulk()
         run.opening()
         run.sweep()
-        run._each(
-            [row for row in READS if row.key in ("query", "exact", "batch", "where 50 %", "where 1 %", "get 100")]
-        )
+        run._each([row for row in READS if row.key in GROWING])
         for side in sides:
             side.ask("close")
             side.stop()
@@ -328,7 +336,8 @@ def machine() -> Answer:
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, help="where texts and their embeddings are kept; needed unless --quick")
-    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES), metavar="NAME")
+    usual = [name for name in ENGINES if name not in ELSEWHERE]
+    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=usual, metavar="NAME")
     parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH")
     parser.add_argument("--steps", nargs="*", choices=STEPS, default=list(STEPS), metavar="STEP")
     parser.add_argument(

@@ -65,10 +65,11 @@ class Table:
 
     def upsert(self, columns: Columns, schema: CollectionSchema) -> None:
         """Write rows; what fits one request is all or nothing."""
-        rows = range(len(columns["key"]))
-        for part in _parts(rows, max(1, REQUEST_BYTES // _row_bytes(columns))):
+        size = max(1, REQUEST_BYTES // _row_bytes(columns))
+        for start in range(0, len(columns["key"]), size):
+            part = slice(start, start + size)
             entities = [
-                {"name": field.name, "type": field.dtype, "values": columns[field.name][part.start : part.stop]}
+                {"name": field.name, "type": field.dtype, "values": columns[field.name][part]}
                 for field in schema.fields
             ]
             with translated("Writing"):
