@@ -46,14 +46,15 @@ class Table:
         """Make it, unless it is there, and load it."""
         if not self.exists():
             with translated("Making a collection"):
-                self._client.create_collection(
-                    self.name,
-                    schema=schema,
-                    index_params=index,
-                    consistency_level=self._options.consistency_level,
-                    timeout=self._options.timeout,
-                )
+                self._make(schema, index)
         self._is_known = True
+
+    def _make(self, schema: CollectionSchema, index: IndexParams) -> None:
+        level, timeout = self._options.consistency_level, self._options.timeout
+        self._client.create_collection(self.name, schema=schema, consistency_level=level, timeout=timeout)
+        # Nothing is in it. Waiting for its index, as create_collection does if it gets one, takes half a second.
+        self._client.create_index(self.name, index, timeout=timeout, sync=False)
+        self._client.load_collection(self.name, timeout=timeout)
 
     def drop(self) -> None:
         self._is_known = False
