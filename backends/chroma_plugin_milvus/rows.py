@@ -83,7 +83,9 @@ def _id(row: Row) -> str:
 
 
 def _vectors(rows: Sequence[Row], dimension: int) -> Matrix:
-    return np.array([row["vector"] for row in rows], dtype=np.float32).reshape(len(rows), -1)[:, :dimension].copy()
+    if not rows:
+        return np.empty((0, dimension), dtype=np.float32)
+    return np.array([row["vector"] for row in rows], dtype=np.float32)[:, :dimension].copy()
 
 
 def _metadata(row: Row) -> Metadata | None:
