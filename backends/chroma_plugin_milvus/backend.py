@@ -11,8 +11,8 @@ import pymilvus
 from chroma_plugin.backend import Backend
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_milvus.catalog import MilvusCatalog
-from chroma_plugin_milvus.opening import close, connected, is_lite
-from chroma_plugin_milvus.options import MilvusOptions
+from chroma_plugin_milvus.opening import close, connected
+from chroma_plugin_milvus.options import MilvusOptions, is_lite
 from chroma_plugin_milvus.store import MilvusStore
 from chroma_plugin_milvus.table import Table
 

@@ -10,7 +10,7 @@ from pymilvus import MilvusClient
 
 from chroma_plugin.errors import InvalidArgumentError, LockedError, MissingDependencyError, StorageError
 from chroma_plugin_milvus.failures import translated
-from chroma_plugin_milvus.options import MilvusOptions
+from chroma_plugin_milvus.options import MilvusOptions, is_lite
 
 
 def connected(options: MilvusOptions) -> MilvusClient:
@@ -29,7 +29,7 @@ def connected(options: MilvusOptions) -> MilvusClient:
 
 
 def close(client: MilvusClient, options: MilvusOptions) -> None:
-    """Close it; with the last of our clients of a directory of Milvus Lite the directory is free for other processes."""
+    """Close it. With the last of our clients of a directory of Milvus Lite, other processes may have it."""
     with translated("Closing"):
         client.close()
     if is_lite(options.uri):
@@ -42,11 +42,6 @@ _clients: Final[dict[Path, int]] = {}
 """How many of our clients use a server of Milvus Lite that was started for them. It runs in this process, until the
 process ends or it is stopped; one that others started is theirs to stop.
 """
-
-
-def is_lite(uri: str) -> bool:
-    """Whether this is a directory of Milvus Lite."""
-    return uri.endswith(".db") and "://" not in uri
 
 
 def _client(options: MilvusOptions) -> MilvusClient:

@@ -10,7 +10,7 @@ from pymilvus.milvus_client.index import IndexParams
 
 from chroma_plugin.types import CollectionInfo, Metric
 from chroma_plugin_milvus import pieces
-from chroma_plugin_milvus.options import MilvusOptions
+from chroma_plugin_milvus.options import MilvusOptions, is_lite
 
 TEXTS: Final = ("id", "document", "metadata", "uri")
 
@@ -51,7 +51,10 @@ def record_index(options: MilvusOptions, info: CollectionInfo) -> IndexParams:
     if options.index_type == "HNSW":
         hnsw = info.configuration.get("hnsw", {})
         params = {"M": hnsw.get("max_neighbors", 16), "efConstruction": hnsw.get("ef_construction", 100)}
-    return _index(options.index_type, METRIC[info.metric], {**params, **options.index_params})
+    index = _index(options.index_type, METRIC[info.metric], {**params, **options.index_params})
+    if not is_lite(options.uri):  # it has none for arrays
+        index.add_index("tokens", index_type="INVERTED")
+    return index
 
 
 def catalog_index() -> IndexParams:
