@@ -29,7 +29,7 @@ WORDS = re.compile(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
 def test_an_expression_holds_nothing_of_the_users(data: st.DataObject) -> None:
     """Whatever the keys and values: hashes, doubles and our own words."""
