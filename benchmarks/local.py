@@ -2,7 +2,8 @@
 
     python benchmarks/local.py --cache DIRECTORY [--engines duckdb chromadb ...] [--python NAME=PATH/bin/python ...]
         [--steps bulk opening sweep reads writes churn] [--json FILE] [--plots DIRECTORY] [--records 50000]
-        [--rounds 3] [--growth 10000 50000 200000 1000000] [--quick]
+        [--rounds 3] [--growth 10000 50000 200000 1000000]
+        [--growth-engines duckdb hnswlib] [--growth-reads query "where 10 %"] [--quick]
     python benchmarks/local.py --join A.json B.json [--json FILE] [--plots DIRECTORY]
 
 Every engine runs in a process of its own, with the Python named for it (`*=PATH` names it for all but ours); those
@@ -40,9 +41,9 @@ import corpus as corpora
 import numpy as np
 import workload
 from corpus import Corpus
-from engines import ENGINES, OURS
+from engines import ELSEWHERE, ENGINES, OURS
 from report import figures, growth_table, joined, table
-from rows import BULK, GOOD, READS, WRITES, Row, asked
+from rows import BULK, GOOD, GROWING, READS, WRITES, Row, asked
 from workload import Judge
 
 HERE = Path(__file__).parent
@@ -79,7 +80,10 @@ class Side:
     def stop(self) -> None:
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
-            self.process.wait(120)
+            try:
+                self.process.wait(120)
+            except subprocess.TimeoutExpired:  # it still does what nobody waited for
+                self.process.kill()
             self.process = None
 
     def ask(self, do: str, **options: Any) -> Answer:
@@ -98,6 +102,7 @@ class Side:
 
     def keep(self, key: str, answer: Answer) -> None:
         """An answer without a result is told once, as the reason."""
+        print(self.name, key, answer.get("ms", answer.get("missing")), answer.get("recall", ""), file=sys.stderr)
         if "missing" in answer:
             self.missing[key] = answer["missing"]
         else:
@@ -124,12 +129,16 @@ class Run:
     seconds: float
     """For one measurement of a round."""
     churns: int
+    patience: float = 24 * 3600
+    """Seconds that are waited for an index."""
+    first: dict[str, Sequence[Sequence[int]]] = field(default_factory=dict)
+    """What the engine that was asked first found, where there is no other truth."""
 
     def turns(self, turn: int) -> list[Side]:
         """Who goes first changes."""
         return self.sides if turn % 2 == 0 else self.sides[::-1]
 
-    def all(self, steps: Sequence[str]) -> None:
+    def all(self, steps: Sequence[str], *, stop: bool = True) -> None:
         """Those steps, and unasked what they stand on: a filled database, and the settings that reach a recall."""
         if steps and "bulk" not in steps and set(steps) != {"churn"}:
             for side in self.sides:
@@ -141,15 +150,16 @@ class Run:
             if step in steps:
                 print(step, file=sys.stderr)
                 getattr(self, step)()
-        for side in self.sides:
+        for side in self.sides if stop else []:
             side.stop()
 
-    @staticmethod
-    def _fill(side: Side) -> None:
+    def _fill(self, side: Side) -> None:
         """What `bulk` leaves behind, unmeasured."""
         side.ask("open", place="store")
-        for do in ("ingest", "singles", "settle", "close"):
+        for do in ("ingest", "singles"):
             side.ask(do)
+        side.ask("settle", patience=self.patience)
+        side.ask("close")
         side.stop()
 
     def bulk(self) -> None:
@@ -168,7 +178,7 @@ class Run:
         singles = side.ask("singles")
         self._keep_singles(side, singles)
         self._keep(side, BULK[1], side.ask("query", limit=20, seconds=1))
-        settled = side.ask("settle")
+        settled = side.ask("settle", patience=self.patience)
         side.keep("indexed", {"ms": ingested["ms"] + settled["ms"]} if "ms" in settled else settled)
         side.ask("close")
         side.stop()
@@ -217,7 +227,7 @@ class Run:
                 side.ask(do)
         side.ask("query", limit=self.limit, seconds=self.seconds)
         if side.name in OURS:
-            side.ask("settle")
+            side.ask("settle", patience=self.patience)
 
     def reads(self) -> None:
         self._each(READS)
@@ -242,7 +252,15 @@ class Run:
             kept |= {"ms": statistics.median(answer["times"]), "p99": float(np.percentile(answer["times"], 99))}
         if row.truth is not None and "found" in answer:
             kept["recall"] = self.judge.recall(row.truth, answer["found"])
+        if row.alike and "found" in answer:
+            kept["recall"] = self._likeness(row.key, answer["found"])
         side.keep(row.key, kept)
+
+    def _likeness(self, key: str, found: Sequence[Sequence[int]]) -> float:
+        """The share of what the first engine found that was found again."""
+        first = self.first.setdefault(key, found)
+        shares = [len({*one} & {*other}) / max(len({*one}), 1) for one, other in zip(first, found, strict=False)]
+        return statistics.mean(shares)
 
     def churn(self) -> None:
         """Not of the floors: hnswlib takes milliseconds to add a label that it has deleted before."""
@@ -267,25 +285,19 @@ def _import_ms(python: str, module: str) -> Answer:
     return {"ms": float(done.stdout.split()[-1])}
 
 
-def grow(
-    names: Sequence[str], pythons: dict[str, str], sizes: Sequence[int], corpus: Corpus, place: Path
-) -> list[Answer]:
+def grow(options: argparse.Namespace, pythons: dict[str, str], corpus: Corpus, place: Path) -> list[Answer]:
     """Ingest, single adds, query, filtered query, opening at each size; half of the queries and one round."""
     told = []
-    for size in sizes:
+    for size in options.growth:
         judge = workload.write(place / f"growth-{size}", _grown(corpus, size + 100), size, 100, 1_000, 200)
-        sides = _sides(names, pythons, place / f"growth-{size}", place / f"grown-{size}")
-        run = Run(sides, judge, rounds=1, limit=200, seconds=2, churns=0)
-        run.bulk()
-        run.opening()
-        run.sweep()
-        run._each(
-            [row for row in READS if row.key in ("query", "exact", "batch", "where 50 %", "where 1 %", "get 100")]
-        )
+        sides = _sides(options.growth_engines, pythons, place / f"growth-{size}", place / f"grown-{size}")
+        run = Run(sides, judge, rounds=1, limit=200, seconds=2, churns=0, patience=60 * options.patience)
+        run.all(["bulk", "opening", "sweep"], stop=False)
+        run._each([row for row in READS if row.key in options.growth_reads])
         for side in sides:
             side.ask("close")
             side.stop()
-        told += [{"records": size, "engine": side.name, **_firsts(side)} for side in sides]
+        told += [{"records": size, "engine": side.name, **_firsts(side), "missing": side.missing} for side in sides]
         shutil.rmtree(place / f"growth-{size}")
         shutil.rmtree(place / f"grown-{size}", ignore_errors=True)
         print(f"grown to {size:,}", file=sys.stderr)
@@ -296,7 +308,8 @@ def _grown(corpus: Corpus, count: int) -> Corpus:
     """So many records, and then 200 real ones for the queries."""
     held = len(corpus.documents) - 200
     known = corpora.scaled(corpus.part(0, held), count)
-    return Corpus(np.concatenate([known.vectors, corpus.vectors[held:]]), known.documents, known.metadatas)
+    documents = [*known.documents, *corpus.documents[held:]]
+    return Corpus(np.concatenate([known.vectors, corpus.vectors[held:]]), documents, known.metadatas)
 
 
 def _firsts(side: Side) -> Answer:
@@ -330,7 +343,8 @@ def machine() -> Answer:
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, help="where texts and their embeddings are kept; needed unless --quick")
-    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES), metavar="NAME")
+    usual = [name for name in ENGINES if name not in ELSEWHERE]
+    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=usual, metavar="NAME")
     parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH")
     parser.add_argument("--steps", nargs="*", choices=STEPS, default=list(STEPS), metavar="STEP")
     parser.add_argument(
@@ -343,6 +357,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="for one measurement of a round")
     parser.add_argument("--growth", type=int, nargs="*", default=[])
     parser.add_argument("--growth-engines", nargs="+", choices=list(ENGINES), default=["duckdb", "hnswlib"])
+    parser.add_argument("--growth-reads", nargs="+", choices=[row.key for row in READS], default=GROWING, metavar="ROW")
+    parser.add_argument("--patience", type=float, default=24 * 60, help="minutes to wait for an index as it grows")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args(given)
     if not options.quick and not options.join and options.cache is None:
@@ -363,7 +379,7 @@ def measure(options: argparse.Namespace, place: Path) -> Answer:
     sides = _sides(options.engines, pythons, place / "workload", place / "databases")
     limit, seconds = (20, 0.05) if options.quick else (500, options.seconds)
     Run(sides, judge, rounds, limit, seconds, churns=2 if options.quick else 10).all(options.steps)
-    grown = grow(options.growth_engines, pythons, options.growth, corpus, place) if options.growth else []
+    grown = grow(options, pythons, corpus, place) if options.growth else []
     shares = {name: float(mask.mean()) for name, mask in judge.masks.items()}
     facts = machine() | {"records": count, "shares": shares, "bytes": _bytes(corpus.part(0, count))}
     return figures(sides, facts, grown)

@@ -1,8 +1,10 @@
 """The figures of a run as data, and as tables with a verdict on each row.
 
     python benchmarks/report.py FIGURES.json [...] --into docs/benchmarks.md
+    python benchmarks/report.py FIGURES.json [...] --by-size --into docs/engines.md
 
-puts tables and plots into a page, between its two marks; the plots become files in `img` beside it.
+puts tables and plots into a page, between its two marks; the plots become files in `img` beside it. The second puts
+there what was measured as the data grew, the engines side by side.
 """
 
 from __future__ import annotations
@@ -244,21 +246,67 @@ def _growing(told: Figures) -> Iterator[str]:
             yield f"- {label}: {_number(ratio)}x{_met(ratio <= limit, f'<= {limit:.3g}x')}"
 
 
+BY_SIZE = (
+    ("ingest", "ingest"),
+    ("indexed", "ingest until the index is complete"),
+    ("add p50", "one add"),
+    ("query", "query, k=10"),
+    ("where 10 %", "query where 10 % match"),
+    ("hybrid", "hybrid query, words and vector"),
+    ("batch", "1,000 queries in a call, each"),
+    ("exact", "query, exact"),
+    ("get 100", "get 100 ids"),
+    ("cold", "open and first query"),
+    ("disk", "disk per record"),
+)
+
+
+def by_size(told: Figures) -> str:
+    """A table for each size, with the engines side by side."""
+    sizes = dict.fromkeys(point["records"] for point in told["growth"])
+    return "\n\n".join(_of_size(told, size) for size in sizes)
+
+
+def _of_size(told: Figures, size: int) -> str:
+    points = [point for point in told["growth"] if point["records"] == size]
+    head = f"| {size:,} records | " + " | ".join(point["engine"] for point in points) + " |"
+    lines = [head, "|---" * (len(points) + 1) + "|"]
+    for key, label in BY_SIZE:
+        cells = [_told(point, key) for point in points]
+        if any(cells):
+            lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _told(point: Mapping[str, Any], key: str) -> str:
+    """What was measured, or why nothing was. Long times in seconds."""
+    if key not in point:
+        return str(point.get("missing", {}).get(key, ""))
+    if key == "disk":
+        return f"{_number(point[key]['ms'])} B"
+    ms, recall = point[key]["ms"], point[key].get("recall")
+    shown = f"{_number(ms / 1_000)} s" if ms >= 10_000 else f"{_number(ms)} ms"
+    return shown if recall is None else f"{shown} ({recall:.3f})"
+
+
 BEGIN, END = "<!-- figures: benchmarks/report.py writes what follows -->", "<!-- end of figures -->"
 
 
-def page(told: Figures, path: Path) -> None:
-    """Put the figures into the page, in place of those that it has. Raises ValueError when it has no marks."""
+def page(body: str, path: Path) -> None:
+    """Put this into the page, in place of what it has. Raises ValueError when it has no marks."""
     before, begin, rest_of_it = path.read_text().partition(BEGIN)
     _, end, after = rest_of_it.partition(END)
     if not begin or not end:
         raise ValueError(f"{path} has no place for figures: it needs a line {BEGIN!r} and, below, a line {END!r}.")
-    images = path.parent / "img"
+    path.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}")
+
+
+def whole(told: Figures, images: Path) -> str:
+    """The tables, and the plots, which become files there."""
     plots.draw(told, images)
     shown = [f"![{image.stem}](img/{image.name})" for image in sorted(images.glob("*.svg"))]
     parts = [_machine(told), table(told).strip(), growth_table(told), "\n".join(shown)]
-    body = "\n\n".join(part for part in parts if part)
-    path.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}")
+    return "\n\n".join(part for part in parts if part)
 
 
 def _machine(told: Figures) -> str:
@@ -273,8 +321,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("figures", nargs="+", type=Path, help="JSON files of parts of one run")
     parser.add_argument("--into", type=Path, required=True, metavar="PAGE")
+    parser.add_argument("--by-size", action="store_true", help="only what was measured at several sizes")
     options = parser.parse_args()
-    page(joined([json.loads(path.read_text()) for path in options.figures]), options.into)
+    told = joined([json.loads(path.read_text()) for path in options.figures])
+    page(by_size(told) if options.by_size else whole(told, options.into.parent / "img"), options.into)
 
 
 if __name__ == "__main__":

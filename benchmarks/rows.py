@@ -23,6 +23,8 @@ class Row:
     """How many times faster (or smaller) than chromadb."""
     limit: float | None = None
     """What it may be at most, in its unit."""
+    alike: bool = False
+    """There is no truth to it: recall is what an engine finds of what the first one found."""
     durable: bool = False
     """Only engines that are as durable are rivals."""
     unit: str = "ms"
@@ -66,6 +68,7 @@ READS = (
     Row("get 100", "get 100 ids", {"do": "get", "count": 100}, target=25),
     Row("get where", "get where 10 %, limit 100", {"do": "get_where", "filter": "10 %", "count": 100}, target=50),
     Row("count where", "count where 10 %", {"do": "count_where", "filter": "10 %"}, target=25),
+    Row("hybrid", "hybrid: words and vector, k=10", {"do": "hybrid"}, alike=True),
     *(_texts("contains", word, f"get $contains, {word} word") for word in ("rare", "common")),
     _texts("contains", "common", "get $contains, common word, where 1 %", "1 %"),
     *(_texts("regex", word, f"get $regex, {word} word") for word in ("rare", "common")),
@@ -87,8 +90,10 @@ CHURN = (
 )
 ROWS = (*BULK, *OPENING, *READS, *WRITES, *CHURN)
 TIMED = ("query", "query_exact", "query_where", "query_contains", "query_many", "threads", "get", "get_where")
-TIMED += ("count_where", "contains", "regex")
-LIMITED = ("query", "query_exact", "query_where", "query_contains")
+TIMED += ("count_where", "contains", "regex", "hybrid")
+LIMITED = ("query", "query_exact", "query_where", "query_contains", "hybrid")
+GROWING = ("query", "exact", "batch", "where 50 %", "where 10 %", "where 1 %", "get 100", "hybrid")
+"""The reads that are measured at every size."""
 
 
 def asked(row: Row, limit: int, seconds: float, turn: int) -> dict[str, Any]:

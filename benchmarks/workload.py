@@ -42,7 +42,7 @@ class Folder:
 
     @cached_property
     def plan(self) -> dict[str, Any]:
-        """``count``, ``singles``, ``churned``, ``filters``, ``words`` and ``patterns``."""
+        """``count``, ``singles``, ``churned``, ``filters``, ``words``, ``patterns`` and ``questions``."""
         told: dict[str, Any] = json.loads((self.path / "plan.json").read_text())
         return told
 
@@ -147,6 +147,7 @@ def write(path: Path, corpus: Any, count: int, singles: int, churned: int, queri
     chosen = words(documents)
     plan = {"count": count, "singles": singles, "churned": churned, "filters": wheres}
     plan |= {"words": chosen, "patterns": patterns(chosen)}
+    plan["questions"] = corpus.documents[len(corpus.documents) - queries :]
     (path / "plan.json").write_text(json.dumps(plan))
     masks = {name: mask(metadatas, where) for name, where in wheres.items()}
     numbers = np.arange(rows)

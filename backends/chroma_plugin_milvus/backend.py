@@ -11,9 +11,8 @@ import pymilvus
 from chroma_plugin.backend import Backend
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_milvus.catalog import MilvusCatalog
-from chroma_plugin_milvus.failures import translated
-from chroma_plugin_milvus.opening import connected, is_lite
-from chroma_plugin_milvus.options import MilvusOptions
+from chroma_plugin_milvus.opening import close, connected
+from chroma_plugin_milvus.options import MilvusOptions, is_lite
 from chroma_plugin_milvus.store import MilvusStore
 from chroma_plugin_milvus.table import Table
 
@@ -84,8 +83,7 @@ class MilvusBackend(Backend):
         }
 
     def close(self) -> None:
-        with translated("Closing"):
-            self._client.close()
+        close(self._client, self._options)
 
     def _table(self, info: CollectionInfo) -> Table:
         return Table(self._client, f"{self._options.prefix}{info.id.hex}", self._options)

@@ -76,8 +76,8 @@ class MilvusCatalog:
         text = orjson.dumps(entry).decode()
         if place is None:
             place = self._last_place = max(self._last_place + 1, time.time_ns())
-        row: Row = {"key": key, "place": place, "vector": [0.0, 0.0], "entry": pieces.split(text, "A catalog entry")}
-        self._table.upsert([row], 4 * len(text) + 64)
+        row = {"key": key, "place": place, "vector": [0.0, 0.0], "entry": pieces.split(text, "An entry")}
+        self._table.upsert({name: [value] for name, value in row.items()}, schema.catalog())
 
 
 def _order(row: Row) -> tuple[int, str]:

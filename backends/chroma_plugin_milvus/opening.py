@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
+from typing import Final
 
 from pymilvus import MilvusClient
 
 from chroma_plugin.errors import InvalidArgumentError, LockedError, MissingDependencyError, StorageError
 from chroma_plugin_milvus.failures import translated
-from chroma_plugin_milvus.options import MilvusOptions
+from chroma_plugin_milvus.options import MilvusOptions, is_lite
 
 
 def connected(options: MilvusOptions) -> MilvusClient:
@@ -23,25 +25,56 @@ def connected(options: MilvusOptions) -> MilvusClient:
         return _client(options)
     _need_lite()
     _make_parent(Path(options.uri))
-    try:
-        return _client(options)
-    except StorageError as error:
-        # Milvus Lite says the reason on its log only.
-        if _is_locked(Path(options.uri)):
-            raise LockedError(
-                f"Another process has {options.uri!r} open. Close it there, or share one Milvus server."
-            ) from error
-        raise
+    return _lite_client(options)
 
 
-def is_lite(uri: str) -> bool:
-    """Whether this is a directory of Milvus Lite."""
-    return uri.endswith(".db") and "://" not in uri
+def close(client: MilvusClient, options: MilvusOptions) -> None:
+    """Close it. With the last of our clients of a directory of Milvus Lite, other processes may have it."""
+    with translated("Closing"):
+        client.close()
+    if is_lite(options.uri):
+        with _opening:
+            _leave(Path(options.uri).absolute())
+
+
+_opening: Final = Lock()
+_clients: Final[dict[Path, int]] = {}
+"""How many of our clients use a server of Milvus Lite that was started for them. It runs in this process, until the
+process ends or it is stopped; one that others started is theirs to stop.
+"""
 
 
 def _client(options: MilvusOptions) -> MilvusClient:
     with translated(f"Opening {options.uri}"):
         return MilvusClient(uri=options.uri, token=options.token, db_name=options.db_name, timeout=options.timeout)
+
+
+def _lite_client(options: MilvusOptions) -> MilvusClient:
+    path = Path(options.uri).absolute()
+    with _opening:
+        is_taken = _is_locked(path)
+        try:
+            client = _client(options)
+        except StorageError as error:
+            # Milvus Lite says the reason on its log only.
+            if is_taken:
+                raise LockedError(
+                    f"Another process has {options.uri!r} open. Close it there, or share one Milvus server."
+                ) from error
+            raise
+        if path in _clients or not is_taken:
+            _clients[path] = _clients.get(path, 0) + 1
+    return client
+
+
+def _leave(path: Path) -> None:
+    from milvus_lite.server_manager import server_manager_instance
+
+    left = _clients.pop(path, 0) - 1
+    if left == 0:
+        server_manager_instance.release_server(str(path))
+    elif left > 0:
+        _clients[path] = left
 
 
 def _make_parent(path: Path) -> None:

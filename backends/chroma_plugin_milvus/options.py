@@ -45,3 +45,8 @@ class MilvusOptions:
                 f"consistency_level is 'Strong' or 'Session', got {self.consistency_level!r}: with less, "
                 "a read could miss what was just written."
             )
+
+
+def is_lite(uri: str) -> bool:
+    """Whether this is a directory of Milvus Lite."""
+    return uri.endswith(".db") and "://" not in uri

@@ -1,9 +1,15 @@
-"""Texts of any length in Milvus, whose strings end at 65,535 bytes: an array of pieces; the empty array is None."""
+"""Texts of any length in Milvus, whose strings end at 65,535 bytes.
+
+A record's texts stand in fields of their own as far as they fit. What goes beyond, of all of them, is one JSON text in
+the field ``rest``: an array of pieces, or None.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
 
 from chroma_plugin.errors import InvalidArgumentError
 
@@ -26,3 +32,22 @@ def split(text: str | None, what: str) -> list[str]:
 def join(pieces: Sequence[str] | None) -> str | None:
     """The text of these pieces."""
     return "".join(pieces) if pieces else None
+
+
+def cut(texts: Mapping[str, Sequence[str | None]]) -> dict[str, Sequence[Any]]:
+    """The columns that hold these columns of texts. Raises InvalidArgumentError for a record with too much text."""
+    rests: list[list[str] | None] = [None] * len(next(iter(texts.values())))
+    cut = {name: [text if text is None else text[:PIECE] for text in column] for name, column in texts.items()}
+    for row, record in enumerate(zip(*texts.values(), strict=True)):
+        long = {name: text[PIECE:] for name, text in zip(texts, record, strict=True) if text and len(text) > PIECE}
+        if long:
+            rests[row] = split(orjson.dumps(long).decode(), "A record")
+    return {**cut, "rest": rests}
+
+
+def whole(row: Mapping[str, Any], name: str) -> str | None:
+    """The text of this name again."""
+    text: str | None = row[name]
+    if text is None or not row["rest"]:
+        return text
+    return text + str(orjson.loads(join(row["rest"]) or "{}").get(name, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 from pymilvus import CollectionSchema, DataType, MilvusClient
@@ -9,7 +10,7 @@ from pymilvus.milvus_client.index import IndexParams
 
 from chroma_plugin.types import CollectionInfo, Metric
 from chroma_plugin_milvus import pieces
-from chroma_plugin_milvus.options import MilvusOptions
+from chroma_plugin_milvus.options import MilvusOptions, is_lite
 
 TEXTS: Final = ("id", "document", "metadata", "uri")
 
@@ -20,6 +21,7 @@ LEAST_DIMENSION: Final = 2
 MOST_DIMENSION: Final = 32_768
 
 
+@lru_cache
 def records(dimension: int) -> CollectionSchema:
     """``key`` is a hash of the id, ``place`` the order of insertion; `chroma_plugin_milvus.tokens` says what ``tokens``
     and ``numbers`` are, `chroma_plugin_milvus.pieces` how texts are kept.
@@ -29,15 +31,17 @@ def records(dimension: int) -> CollectionSchema:
     schema.add_field("tokens", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=pieces.MOST, max_length=32)
     schema.add_field("numbers", DataType.JSON)
     for name in TEXTS:
-        _add_text(schema, name)
+        schema.add_field(name, DataType.VARCHAR, max_length=pieces.PIECE_BYTES, nullable=True)
+    _add_pieces(schema, "rest", nullable=True)
     return schema
 
 
+@lru_cache
 def catalog() -> CollectionSchema:
     """One JSON text per tenant, database and collection. Milvus wants a vector in every collection."""
     schema = _keyed()
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=LEAST_DIMENSION)
-    _add_text(schema, "entry")
+    _add_pieces(schema, "entry")
     return schema
 
 
@@ -47,7 +51,10 @@ def record_index(options: MilvusOptions, info: CollectionInfo) -> IndexParams:
     if options.index_type == "HNSW":
         hnsw = info.configuration.get("hnsw", {})
         params = {"M": hnsw.get("max_neighbors", 16), "efConstruction": hnsw.get("ef_construction", 100)}
-    return _index(options.index_type, METRIC[info.metric], {**params, **options.index_params})
+    index = _index(options.index_type, METRIC[info.metric], {**params, **options.index_params})
+    if not is_lite(options.uri):  # it has none for arrays
+        index.add_index("tokens", index_type="INVERTED")
+    return index
 
 
 def catalog_index() -> IndexParams:
@@ -61,13 +68,14 @@ def _keyed() -> CollectionSchema:
     return schema
 
 
-def _add_text(schema: CollectionSchema, name: str) -> None:
+def _add_pieces(schema: CollectionSchema, name: str, *, nullable: bool = False) -> None:
     schema.add_field(
         name,
         DataType.ARRAY,
         element_type=DataType.VARCHAR,
         max_capacity=pieces.MOST,
         max_length=pieces.PIECE_BYTES,
+        nullable=nullable,
     )
 
 

@@ -69,9 +69,10 @@ class MilvusStore(CollectionStore):
             )
         fresh = iter(self._next_places(len(records) - len(known)))
         places = [known[id] if id in known else next(fresh) for id in records.ids]
-        written, row_bytes = rows.written(records, places)
-        self._table.make(schema.records(dimension), schema.record_index(self._options, self._info))
-        self._table.upsert(written, row_bytes)
+        columns, fields = rows.written(records, places), schema.records(dimension)
+        if not self._table.exists():
+            self._table.make(fields, schema.record_index(self._options, self._info))
+        self._table.upsert(columns, fields)
 
     def _places(self, ids: Sequence[str]) -> dict[str, int]:
         """Where in the order of insertion the known ones stand."""

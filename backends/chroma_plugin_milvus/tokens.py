@@ -9,6 +9,7 @@ Neither a key nor a value of a user is ever part of an expression.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ def key(id: str) -> str:
     return _hash("id", id)
 
 
+@lru_cache(4096)  # the fields are the same in every record
 def exists(parts: Parts) -> str:
     """The field is there."""
     return _hash("exists", *parts)
@@ -43,6 +45,7 @@ def has(parts: Parts, value: Any) -> str:
     return _hash("has", *_canonical(value), *parts)
 
 
+@lru_cache(4096)
 def number(parts: Parts) -> str:
     """The name under which the number of this field stands; as a token: the field is a number."""
     return _hash("number", *parts)

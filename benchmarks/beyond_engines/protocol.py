@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,14 @@ class Direct(ABC):
     and as durable.
     """
 
+    searches_words: ClassVar[bool] = False
+    """Whether the engine has an index of words: then writes are measured without it, too."""
+
+    @staticmethod
+    @abstractmethod
+    def made() -> AbstractContextManager[str]:
+        """The address of an empty engine that is gone afterwards."""
+
     @staticmethod
     @abstractmethod
     def settings(address: str, *, words: bool) -> dict[str, Any]:
@@ -43,6 +52,9 @@ class Direct(ABC):
     @abstractmethod
     def index(self) -> None:
         """Build the index over the vectors, and wait for it."""
+
+    def settle(self) -> None:
+        """Wait until the engine is done in the background with what both sides wrote."""
 
     @abstractmethod
     def query(self, queries: Matrix, k: int, kind: str | None = None) -> list[list[Any]]:

@@ -9,6 +9,9 @@ from engines.protocol import Engine
 ENGINES = {
     "duckdb": "ours:DuckDB",
     "memory": "ours:Memory",
+    "rest": "ours:Rest",
+    "pgvector": "ours:Pgvector",
+    "milvus": "ours:Milvus",
     "chromadb": "chroma:Chroma",
     "lancedb": "lance:Lance",
     "lancedb-hnsw": "lance:LanceHNSW",
@@ -21,7 +24,9 @@ ENGINES = {
     "faiss": "indexes:Faiss",
     "numpy": "indexes:Numpy",
 }
-OURS = ("duckdb", "memory")
+OURS = ("duckdb", "memory", "rest", "pgvector", "milvus")
+ELSEWHERE = ("rest", "pgvector", "milvus")
+"""Those of ours that have a server, or could have: no rivals of engines in a process."""
 
 
 def engine_class(name: str) -> type[Engine]:

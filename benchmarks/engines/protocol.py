@@ -100,6 +100,10 @@ class Engine(ABC):
     def query_contains(self, vector: np.ndarray, k: int, text: str, where: Where | None) -> list[int]:
         raise NotImplementedError
 
+    def query_hybrid(self, vector: np.ndarray, text: str, k: int) -> list[int]:
+        """By vector and by words, fused."""
+        raise NotImplementedError
+
     def get(self, ids: list[str]) -> int:
         """How many came, with documents and metadata."""
         raise NotImplementedError

@@ -14,7 +14,7 @@ from chroma_plugin.testing import BackendConformance
 
 
 class TestMilvus(BackendConformance):
-    """Milvus Lite answers a request in some ten milliseconds: few random cases, small indexes."""
+    """Milvus Lite answers a request in some milliseconds: few random cases, small indexes."""
 
     ranks_exactly = False
     min_recall = 0.9
@@ -23,3 +23,11 @@ class TestMilvus(BackendConformance):
 
     def open_backend(self, place: Path) -> Backend:
         return open_backend(default_manager().backend("milvus"), {"uri": f"{place}.db"})
+
+
+@pytest.mark.soak
+class TestMilvusForLong(TestMilvus):
+    """As many cases, and records, as other engines are tried with."""
+
+    examples = 25
+    index_size = 3000

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed: pip ins
 
 from chroma_plugin_milvus import expressions, pieces, tokens
 from chroma_plugin_milvus.options import MilvusOptions
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import chroma_plugin as chromadb
@@ -27,6 +29,7 @@ WORDS = re.compile(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
 def test_an_expression_holds_nothing_of_the_users(data: st.DataObject) -> None:
     """Whatever the keys and values: hashes, doubles and our own words."""
@@ -96,3 +99,66 @@ def test_two_clients_of_one_directory(tmp_path: Path) -> None:
     with chromadb.Client(settings) as one, chromadb.Client(settings) as other:
         one.create_collection("things", embedding_function=None).add(ids=["a"], embeddings=[[1, 2]])
         assert other.get_collection("things", embedding_function=None).get()["ids"] == ["a"]
+
+
+def test_a_query_that_finds_nothing(tmp_path: Path) -> None:
+    """With embeddings asked for, too."""
+    settings = chromadb.Settings(chroma_db_impl="milvus", uri=str(tmp_path / "m.db"))
+    with chromadb.Client(settings) as client:
+        things = client.create_collection("things", embedding_function=None)
+        things.add(ids=["a"], embeddings=[[1, 2]], metadatas=[{"n": 1}])
+        found = things.query(query_embeddings=[[1, 2]], where={"n": 2}, include=["embeddings"])
+        assert found["ids"] == [[]]
+
+
+@pytest.mark.parametrize("length", [15_999, 16_000, 16_001, 100_000])
+def test_texts_longer_than_a_string_of_milvus(length: int, tmp_path: Path) -> None:
+    """Every text of a record may be; each comes back, beside short ones and none."""
+    text = ('\U0001d518"\n' * length)[:length]
+    with chromadb.Client(chromadb.Settings(chroma_db_impl="milvus", uri=str(tmp_path / "m.db"))) as client:
+        things = client.create_collection("things", embedding_function=None)
+        things.add(
+            ids=[text, "short"],
+            embeddings=[[1, 2], [3, 4]],
+            documents=[text, None],
+            metadatas=[{"text": text}, None],
+            uris=[text, "u"],
+        )
+        found = things.get(include=["documents", "metadatas", "uris"])
+        assert (found["ids"], found["documents"]) == ([text, "short"], [text, None])
+        assert (found["metadatas"], found["uris"]) == ([{"text": text}, None], [text, "u"])
+
+
+def test_a_directory_of_lite_is_free_when_it_is_closed(tmp_path: Path) -> None:
+    """For another process, though this one lives; not before the last client of it has closed."""
+    settings = chromadb.Settings(chroma_db_impl="milvus", uri=str(tmp_path / "m.db"))
+    with chromadb.Client(settings):
+        with chromadb.Client(settings) as client:
+            client.create_collection("things", embedding_function=None)
+        assert "LockedError" in _counted(tmp_path)
+    assert _counted(tmp_path) == "1\n"
+
+
+def test_a_server_that_others_started_is_left_alone(tmp_path: Path) -> None:
+    """Who uses pymilvus beside us, in this process and on this directory, goes on."""
+    from pymilvus import MilvusClient
+
+    theirs = MilvusClient(str(tmp_path / "m.db"))
+    with chromadb.Client(chromadb.Settings(chroma_db_impl="milvus", uri=str(tmp_path / "m.db"))):
+        pass
+    assert theirs.list_collections()
+    theirs.close()
+
+
+def _counted(folder: Path) -> str:
+    """How many collections another process finds there, or its error."""
+    program = """
+import sys, chroma_plugin as chromadb
+try:
+    with chromadb.Client(chromadb.Settings(chroma_db_impl="milvus", uri=sys.argv[1])) as client:
+        print(len(client.list_collections()))
+except chromadb.errors.ChromaError as error:
+    print(type(error).__name__)
+"""
+    command = [sys.executable, "-c", program, str(folder / "m.db")]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout

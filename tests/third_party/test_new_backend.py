@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from chroma_plugin.cli.app import app
 
-FIRST = "collection or put or insert or delete or tenant or reopening or crash or written"
+FIRST = "collection or put or insert or delete or tenant or reopening or crash or written or metadata"
 
 
 def new_backend(*arguments: object) -> Result:

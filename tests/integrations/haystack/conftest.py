@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support import postgres
+from support.backends import BACKENDS, settings
 from support.server import RunningServer, running_server
 
 import chroma_plugin as chromadb
@@ -17,7 +17,6 @@ import chroma_plugin as chromadb
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 pytest.importorskip("haystack")
 
-BACKENDS = ("memory", "duckdb", "rest", "pgvector")
 KINDS = ("threads", "awaited")
 
 
@@ -29,13 +28,9 @@ def haystack_server() -> Iterator[RunningServer]:
 
 
 def settings_of(backend: str, request: pytest.FixtureRequest) -> chromadb.Settings:
-    if backend == "memory":
-        return chromadb.Settings(chroma_db_impl="memory")
-    if backend == "duckdb":
+    if backend != "rest":
         path: Path = request.getfixturevalue("tmp_path")
-        return chromadb.Settings(persist_directory=path / "store")
-    if backend == "pgvector":
-        return chromadb.Settings(**postgres.settings())
+        return chromadb.Settings(**settings(backend, path))
     server: RunningServer = request.getfixturevalue("haystack_server")
     return chromadb.Settings(
         chroma_api_impl="rest", chroma_server_host=server.host, chroma_server_http_port=server.port

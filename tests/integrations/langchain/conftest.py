@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.embeddings import Embeddings
-from support import postgres
+from support.backends import BACKENDS, settings
 from support.server import RunningServer, running_server
 
 import chroma_plugin as chromadb
@@ -24,21 +24,14 @@ def langchain_server() -> Iterator[RunningServer]:
         yield server
 
 
-BACKENDS = ("memory", "duckdb", "rest", "pgvector")
-
-
 @pytest.fixture(params=BACKENDS)
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[chromadb.Client]:
     """A client of each backend; the framework's own suites run on pgvector as well."""
-    if request.param == "memory":
-        opened = chromadb.EphemeralClient()
-    elif request.param == "duckdb":
-        opened = chromadb.PersistentClient(tmp_path / "store")
-    elif request.param == "pgvector":
-        opened = chromadb.Client(**postgres.settings())
-    else:
+    if request.param == "rest":
         server = request.getfixturevalue("langchain_server")
         opened = chromadb.HttpClient(server.host, server.port)
+    else:
+        opened = chromadb.Client(**settings(request.param, tmp_path))
     with opened:
         yield opened
 

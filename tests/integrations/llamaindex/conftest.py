@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from support import postgres
+from support.backends import BACKENDS, settings
 from support.server import RunningServer, running_server
 
 import chroma_plugin as chromadb
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # Without the extra there is nothing to test.
 collect_ignore_glob = [] if find_spec("llama_index") else ["test_*.py"]
-
-BACKENDS = ("memory", "duckdb", "rest", "pgvector")
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +38,8 @@ def opened(request: pytest.FixtureRequest) -> Callable[[str, Path], Any]:
         if backend == "rest":
             running = request.getfixturevalue("server")
             client = chromadb.HttpClient(running.host, running.port)
-        elif backend == "pgvector":
-            client = chromadb.Client(**postgres.settings())
         else:
-            client = chromadb.Client() if backend == "memory" else chromadb.Client(path=directory / "store")
+            client = chromadb.Client(**settings(backend, directory))
         with client:
             yield client
 
