@@ -26,33 +26,25 @@ _T = TypeVar("_T")
 def add(handle: Handle, prepare: Callable[[], AddRequest]) -> Procedure[AddReport]:
     request = prepare()
     # Under the lock it is looked again; where nothing has to be embedded, that look is enough.
-    write = request.write if _fits(handle, request.write) else _unknown(handle, request)
+    write = request.write if _is_ready(handle, request.write.records) else _unknown(handle, request)
     vectors = yield from _vectors(handle, write)
     _refuse_bare(handle, _without_vector(write.records, vectors))
     return _add(handle, request, write.records, vectors)
 
 
-def _fits(handle: Handle, write: Write) -> bool:
-    """Whether it comes with embeddings of the right dimension; known ids may come with any."""
-    given = write.records.embeddings
-    return given is not None and given.shape[1] == handle.opened.info.dimension
+def _is_ready(handle: Handle, records: Records) -> bool:
+    """Whether nothing is to be found out before a write: there is no model to pay for, and no dimension to refuse."""
+    return records.embeddings is not None and records.embeddings.shape[1] == handle.opened.info.dimension
 
 
 def _unknown(handle: Handle, request: AddRequest) -> Write:
     """What will be written, as far as one can know: no model is paid for the rest."""
     ids = request.write.records.ids
-    known: set[str] = set()
-    if request.on_conflict != "ignore" or not _is_ready(handle, request.write.records):
-        with handle.reading() as store:
-            known = _known(store, ids)
+    with handle.reading() as store:
+        known = _known(store, ids)
     if request.on_conflict == "error":
         _refuse_known(handle, known, ids)
     return request.write if request.on_conflict == "replace" else _without(request.write, known)
-
-
-def _is_ready(handle: Handle, records: Records) -> bool:
-    """Whether nothing is to be found out before a write: there is no model to pay for, and no dimension to refuse."""
-    return records.embeddings is not None and records.embeddings.shape[1] == handle.opened.info.dimension
 
 
 def _add(handle: Handle, request: AddRequest, given: Records, vectors: Vectors) -> AddReport:
