@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin.errors import CorruptionError
 from chroma_plugin.filters.regex import Expression
 from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.files import discard, naming
@@ -27,6 +28,7 @@ from chroma_plugin.toolkit.vectors import RowNumbers
 Lengths = npt.NDArray[np.int32]
 """Bytes of each text of each row, shape (rows, columns); -1 for None."""
 
+_WAY_OUT: Final = "Close the store, delete this file, and open it again: it is made anew from the database."
 _BLOCK: Final = 64 << 10
 _WINDOW: Final = 64 << 10
 """Bytes of texts that an expression searches together."""
@@ -84,6 +86,8 @@ class TextFile:
             self.blocks.look_between(start, end)
         # As quick as a look at mapped memory, and pages around it don't count as ours.
         data, place, texts = os.pread(self._descriptor, end - start, start), 0, []  # type: bytes, int, list[bytes | None]
+        if len(data) < end - start:
+            raise CorruptionError(f"{self.path} is damaged: it is shorter than it was. {_WAY_OUT}")
         for length in self._length_of[row * self._columns : (row + 1) * self._columns]:
             if length < 0:
                 texts.append(None)
@@ -91,6 +95,15 @@ class TextFile:
                 texts.append(data[place : place + length])
                 place += length
         return texts
+
+    def first(self, row: int) -> bytes | None:
+        """The text of a row in the first column."""
+        start, length = self._start_of[row], self._length_of[row * self._columns]
+        if length < 0:
+            return None
+        if not self.blocks.sound:
+            self.blocks.look_between(start, start + length)
+        return self._map[start : start + length]
 
     def _texts(self, ends: npt.NDArray[np.int64], lengths: npt.NDArray[np.int32]) -> list[bytes | None]:
         data = self._map
@@ -211,5 +224,4 @@ def _write(descriptor: int, data: bytes, place: int) -> int:
 
 
 def _blocks(path: Path, descriptor: int, size: int, checksums: Sequence[int]) -> Blocks:
-    way_out = "Close the store, delete this file, and open it again: it is made anew from the database."
-    return Blocks(path, descriptor, _BLOCK, size, checksums, way_out)
+    return Blocks(path, descriptor, _BLOCK, size, checksums, _WAY_OUT)

@@ -69,7 +69,7 @@ class Texts:
         """Of one row."""
         if self.file is None or row >= self.first:
             return self.late[Kind.ID][row - self.first]
-        return _decoded(self.file.row(row)[:1])[0]
+        return _decoded([self.file.first(row)])[0]
 
     def column(self, kind: Kind) -> TextColumn:
         return TextColumn(self, kind)
