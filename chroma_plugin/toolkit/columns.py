@@ -118,7 +118,7 @@ class Column:
                 return self._strings(compile_regex(pattern), rows)
 
     def _is(self, kind: Cell, rows: int) -> Mask:
-        found: Mask = self._kinds[:rows] == kind
+        found: Mask = self._kinds[:rows] == int(kind)  # an enum would make int64 of all of them first
         return found
 
     def _equal(self, value: Scalar, rows: int) -> Mask:
