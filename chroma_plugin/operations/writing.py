@@ -86,8 +86,7 @@ def _update(handle: Handle, given: Records, vectors: Vectors) -> Sequence[str]:
             # Wrong is wrong, also for an id that is not here.
             handle.opened.check_dimension(store, vectors.matrix)
         current = _stored(store, given.ids, merging.needed_fields(given, vectors))
-        changed = merging.updated(current, given, vectors)
-        if current.ids and _touches(changed):
+        if current.ids and _touches(changed := merging.updated(current, given, vectors)):
             store.update(changed)
         return current.ids
 
