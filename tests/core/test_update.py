@@ -68,6 +68,14 @@ def test_a_document_that_is_none_stays(three: chromadb.Collection) -> None:
     assert three.get(ids=["a", "b"])["documents"] == ["one apple", "new"]
 
 
+def test_nothing_but_unknown_ids(three: chromadb.Collection) -> None:
+    """Nothing happens, whatever is given for them."""
+    report = three.update(ids=["x", "y"], embeddings=[[1, 2], [3, 4]], documents=["d", None])
+
+    assert (list(report.updated), list(report.unknown)) == ([], ["x", "y"])
+    assert three.count() == 3
+
+
 def test_unknown_ids_are_reported(three: chromadb.Collection) -> None:
     """Unknown ids are ignored; the report names them."""
     report = three.update(ids=["x", "c", "a"], metadatas=[{"m": 0}, {"m": 1}, {"m": 2}])

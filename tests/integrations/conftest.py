@@ -7,7 +7,12 @@ from typing import Any, Final
 
 import pytest
 
-ON_EVERY_ENGINE: Final = {"test_langchain_suite", "test_haystack_suite", "test_llamaindex_queries"}
+ON_EVERY_ENGINE: Final = {
+    "test_langchain_suite",
+    "test_langchain_document_index",
+    "test_haystack_suite",
+    "test_llamaindex_queries",
+}
 """The frameworks' own suites, and what stands for one. Other tests are about the adapters: three engines will do."""
 
 

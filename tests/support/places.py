@@ -1,4 +1,4 @@
-"""Clients of the places that adapters are tried on: memory, a file, and a server of ours."""
+"""Clients of the places that adapters are tried on: memory, a file, a server of ours, and a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from support import postgres
 from support.server import HOST, RunningServer, start_server
 
 import chroma_plugin as chromadb
@@ -14,12 +15,15 @@ PLACES: Final = ("memory", "duckdb", "rest")
 
 
 def open_place(name: str, directory: Path) -> chromadb.Client:
-    """A client of an empty database. The one of the server is emptied: use one at a time."""
+    """A client of an empty database. Those of the server and of PostgreSQL are emptied: use one at a time."""
     if name == "memory":
         return chromadb.Client()
     if name == "duckdb":
         return chromadb.PersistentClient(directory / "store")
-    client = chromadb.HttpClient(HOST, _server().port)
+    if name == "pgvector":
+        client = chromadb.Client(chroma_db_impl="pgvector", **postgres.options("a place to try adapters on"))
+    else:
+        client = chromadb.HttpClient(HOST, _server().port)
     client.reset()
     return client
 

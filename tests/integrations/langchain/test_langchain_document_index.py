@@ -22,7 +22,7 @@ from chroma_plugin.embedding_functions import HashingEmbeddingFunction
 MODEL = DeterministicFakeEmbedding(size=6)
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(params=(*PLACES, "pgvector"))
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[chromadb.Client]:
     with open_place(request.param, tmp_path) as client:
         yield client
