@@ -10,6 +10,8 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 
+from chroma_plugin.toolkit.freed import give_back
+
 logger = logging.getLogger("chroma_plugin")
 
 
@@ -66,7 +68,7 @@ class Background:
             except Exception:
                 logger.exception("Work in the background failed; it will be tried again later.")
             if not self._jobs:
-                _give_back()
+                give_back()
 
     def _next(self) -> Callable[[], None] | None:
         with self._changed:
@@ -75,17 +77,6 @@ class Background:
             self._thread = None
             self._changed.notify_all()
             return None
-
-
-def _give_back() -> None:
-    """Let the system have the memory that was freed: of what building and loading needs glibc keeps some 15 MB for a
-    thread that has ended.
-    """
-    import ctypes
-
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:
-        trim(0)
 
 
 _every: weakref.WeakSet[Background] = weakref.WeakSet()

@@ -44,7 +44,11 @@ MAY: dict[str, set[str]] = {
     # Splits bytes into opcodes, and runs none.
     "pickletools": {"backends/chroma_plugin_chromadb/labels.py"},
     # malloc_trim; and one more reference to what a forked process must never take apart.
-    "ctypes": {"chroma_plugin/server/allocator.py", "chroma_plugin/sessions/connection.py"},
+    "ctypes": {
+        "chroma_plugin/server/allocator.py",
+        "chroma_plugin/sessions/connection.py",
+        "chroma_plugin/toolkit/freed.py",
+    },
     "urlopen": {"chroma_plugin/embedding_functions/minilm/download.py"},
 }
 
