@@ -164,13 +164,8 @@ class MilvusStore(CollectionStore):
     def _nearest(self, request: Search, start: int, size: int) -> list[Hits]:
         queries = request.embeddings[start : start + size]
         where = _among(request.ids, request.where)
-        found = self._table.search(
-            rows.widened(queries),
-            where,
-            request.k,
-            ["place", *rows.columns(request.fields)],
-            self._params(request.k, where),
-        )
+        fields, params = ["place", *rows.columns(request.fields)], self._params(request.k, where)
+        found = self._table.search(rows.widened(queries), where, request.k, fields, params)
         answers = [self._hits(request, hits) for hits in found]
         if min(map(len, found), default=0) < request.k:
             self._complete(request, where, found, answers, queries)
