@@ -139,11 +139,11 @@ class Run:
             [statistics.median(column) for column in zip(*times[key], strict=True)] for key in ("direct", "plugged")
         )
         # A single round opens connections anew, and what a process took is not known when it has ended.
-        cpu = {"cpu ratio": plugged_cpu / direct_cpu} if processes and rounds > 1 else {}
+        cpu = {"cpu ratio": plugged_cpu / direct_cpu} if processes is not None and rounds > 1 else {}
         self.rows[name] = {"direct": direct, "plugged": plugged, "ratio": plugged / direct, **cpu}
 
 
-def spent(side: Side, number: int, work: Work, processes: Sequence[int]) -> tuple[float, float]:
+def spent(side: Side, number: int, work: Work, processes: Sequence[int] | None) -> tuple[float, float]:
     """Milliseconds of a call, and of the processors in it: of this process and of the engine's."""
     before, start = processor_time(processes), time.perf_counter()
     work(side, number)
@@ -152,8 +152,8 @@ def spent(side: Side, number: int, work: Work, processes: Sequence[int]) -> tupl
     return (end - start) * 1000, processor_time(processes) - before
 
 
-def processor_time(processes: Sequence[int]) -> float:
-    files = [Path(f"/proc/{process}/schedstat") for process in processes]
+def processor_time(processes: Sequence[int] | None) -> float:
+    files = [Path(f"/proc/{process}/schedstat") for process in processes or ()]
     return time.process_time() * 1e3 + sum(int(file.read_text().split()[0]) for file in files if file.exists()) / 1e6
 
 

@@ -68,6 +68,7 @@ class Side:
     missing: dict[str, str] = field(default_factory=dict)
     ef: int | None = None
     process: subprocess.Popen[str] | None = None
+    is_busy: bool = False
 
     def start(self) -> None:
         command = [self.python, str(HERE / "engine_process.py"), self.name, str(self.folder), str(self.database)]
@@ -80,11 +81,23 @@ class Side:
     def stop(self) -> None:
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
-            try:
-                self.process.wait(120)
-            except subprocess.TimeoutExpired:  # it still does what nobody waited for
-                self.process.kill()
+            self.process.wait(120)
             self.process = None
+
+    def settle(self, patience: float) -> Answer:
+        """An engine that is still at it when patience ends is not closed, which could wait for it, but killed."""
+        settled = self.ask("settle", patience=patience)
+        self.is_busy = "missing" in settled
+        return settled
+
+    def close(self) -> None:
+        if self.is_busy and self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process, self.is_busy = None, False
+            return
+        self.ask("close")
+        self.stop()
 
     def ask(self, do: str, **options: Any) -> Answer:
         if self.process is None:
@@ -158,9 +171,8 @@ class Run:
         side.ask("open", place="store")
         for do in ("ingest", "singles"):
             side.ask(do)
-        side.ask("settle", patience=self.patience)
-        side.ask("close")
-        side.stop()
+        side.settle(self.patience)
+        side.close()
 
     def bulk(self) -> None:
         """Ends with the database of the last round, closed."""
@@ -178,10 +190,9 @@ class Run:
         singles = side.ask("singles")
         self._keep_singles(side, singles)
         self._keep(side, BULK[1], side.ask("query", limit=20, seconds=1))
-        settled = side.ask("settle", patience=self.patience)
+        settled = side.settle(self.patience)
         side.keep("indexed", {"ms": ingested["ms"] + settled["ms"]} if "ms" in settled else settled)
-        side.ask("close")
-        side.stop()
+        side.close()
 
     @staticmethod
     def _keep_singles(side: Side, answer: Answer) -> None:
@@ -203,8 +214,7 @@ class Run:
                 side.keep("cold", cold)
                 side.keep("start", {"ms": imported["ms"] + cold["ms"]} if "ms" in cold else cold)
                 side.keep("rss", {"ms": cold["rss_mb"]} if "rss_mb" in cold else cold)
-                side.ask("close")
-                side.stop()
+                side.close()
 
     def sweep(self) -> None:
         for side in self.sides:
@@ -227,7 +237,7 @@ class Run:
                 side.ask(do)
         side.ask("query", limit=self.limit, seconds=self.seconds)
         if side.name in OURS:
-            side.ask("settle", patience=self.patience)
+            side.settle(self.patience)
 
     def reads(self) -> None:
         self._each(READS)
@@ -235,8 +245,7 @@ class Run:
     def writes(self) -> None:
         self._each(WRITES)
         for side in self.sides:
-            side.ask("close")
-            side.stop()
+            side.close()
 
     def _each(self, rows: Sequence[Row]) -> None:
         for turn in range(self.rounds):
@@ -295,8 +304,7 @@ def grow(options: argparse.Namespace, pythons: dict[str, str], corpus: Corpus, p
         run.all(["bulk", "opening", "sweep"], stop=False)
         run._each([row for row in READS if row.key in options.growth_reads])
         for side in sides:
-            side.ask("close")
-            side.stop()
+            side.close()
         told += [{"records": size, "engine": side.name, **_firsts(side), "missing": side.missing} for side in sides]
         shutil.rmtree(place / f"growth-{size}")
         shutil.rmtree(place / f"grown-{size}", ignore_errors=True)

@@ -15,7 +15,7 @@ from chroma_plugin.errors import InvalidDimensionError
 from chroma_plugin.filters import Expr
 from chroma_plugin.types import CollectionInfo, Field, Hits, Metric, Records, Scan, Search
 from chroma_plugin_milvus import expressions, rows, schema, tokens
-from chroma_plugin_milvus.options import MilvusOptions
+from chroma_plugin_milvus.options import MilvusOptions, is_lite
 from chroma_plugin_milvus.table import KEYS_AT_ONCE, WINDOW, Row, Table
 
 READ_BYTES: Final = 16 << 20
@@ -23,6 +23,10 @@ READ_BYTES: Final = 16 << 20
 ROWS_AT_ONCE: Final = 1_000
 HITS_AT_ONCE: Final = 65_536
 """Queries in one request times k."""
+LITE_FILTERED: Final = 2_000
+"""What Lite looks at in its graph when there is a filter: it counts what the filter leaves out, too, and finds little
+else. A server takes care of that itself.
+"""
 
 
 class MilvusStore(CollectionStore):
@@ -160,9 +164,8 @@ class MilvusStore(CollectionStore):
     def _nearest(self, request: Search, start: int, size: int) -> list[Hits]:
         queries = request.embeddings[start : start + size]
         where = _among(request.ids, request.where)
-        found = self._table.search(
-            rows.widened(queries), where, request.k, ["place", *rows.columns(request.fields)], self._params(request.k)
-        )
+        fields, params = ["place", *rows.columns(request.fields)], self._params(request.k, where)
+        found = self._table.search(rows.widened(queries), where, request.k, fields, params)
         answers = [self._hits(request, hits) for hits in found]
         if min(map(len, found), default=0) < request.k:
             self._complete(request, where, found, answers, queries)
@@ -187,10 +190,11 @@ class MilvusStore(CollectionStore):
         """Milvus gives similarities for cosine and ip."""
         return given if self._info.metric is Metric.L2 else np.float32(1) - given
 
-    def _params(self, k: int) -> dict[str, Any]:
+    def _params(self, k: int, where: str) -> dict[str, Any]:
         params: dict[str, Any] = {}
         if self._options.index_type == "HNSW":
-            params["ef"] = max(k, self._info.configuration.get("hnsw", {}).get("ef_search", 100))
+            least = LITE_FILTERED if where and is_lite(self._options.uri) else k
+            params["ef"] = max(k, least, self._info.configuration.get("hnsw", {}).get("ef_search", 100))
         return {**params, **self._options.search_params}
 
     # -- upkeep ------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class Milvus(Direct):
         return {"chroma_db_impl": "milvus", "uri": address, "prefix": "beyond_"}
 
     def __init__(self, address: str, dimension: int, *, words: bool) -> None:
+        self._is_lite = "://" not in address
         self._client = MilvusClient(address)
         self._places = itertools.count()
         self._drop()
@@ -90,6 +91,9 @@ class Milvus(Direct):
     def _drop(self) -> None:
         if self._client.has_collection(NAME):
             self._client.drop_collection(NAME)
+
+    def processes(self) -> list[int] | None:
+        return [] if self._is_lite else None  # Lite is in this one
 
     def close(self) -> None:
         self._drop()

@@ -98,10 +98,10 @@ class Pgvector(Direct):
         sql = "SELECT id, document, metadata FROM beyond_direct WHERE id = ANY(%s)"
         return self._connection.execute(sql, [list(ids)]).fetchall()
 
-    def processes(self) -> list[int]:
+    def processes(self) -> list[int] | None:
         parent = _parent(self._connection.info.backend_pid)
         found = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-        return [process for process in found if parent is not None and _parent(process) == parent]
+        return None if parent is None else [process for process in found if _parent(process) == parent]
 
     def close(self) -> None:
         self._connection.execute("DROP TABLE IF EXISTS beyond_direct")

@@ -67,8 +67,8 @@ class Direct(ABC):
         """(id, document, metadata) of these."""
 
     @abstractmethod
-    def processes(self) -> list[int]:
-        """Those of the engine, whose time counts; none where they can't be seen."""
+    def processes(self) -> list[int] | None:
+        """Those of the engine besides this one, whose time counts; None where they can't be seen."""
 
     @abstractmethod
     def close(self) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed: pip install milvus-lite")
@@ -127,6 +128,25 @@ def test_texts_longer_than_a_string_of_milvus(length: int, tmp_path: Path) -> No
         found = things.get(include=["documents", "metadatas", "uris"])
         assert (found["ids"], found["documents"]) == ([text, "short"], [text, None])
         assert (found["metadatas"], found["uris"]) == ([{"text": text}, None], [text, "u"])
+
+
+def test_a_filter_that_few_match_finds_the_nearest(tmp_path: Path) -> None:
+    """Through an index of Lite, which is there when the directory is opened again."""
+    random = np.random.default_rng(5)
+    vectors, queries = random.standard_normal((3_000, 16)), random.standard_normal((20, 16))
+    options = chromadb.Settings(chroma_db_impl="milvus", uri=str(tmp_path / "m.db"))
+    with chromadb.Client(options) as client:
+        things = client.create_collection("things", embedding_function=None)
+        metadatas = [{"bucket": n % 100} for n in range(3_000)]
+        things.add(ids=[str(n) for n in range(3_000)], embeddings=vectors, metadatas=metadatas)
+        things.create_index()
+    with chromadb.Client(options) as client:
+        things = client.get_collection("things", embedding_function=None)
+        where = {"bucket": {"$lt": 2}}
+        found = things.query(query_embeddings=queries, n_results=10, where=where)["ids"]
+        truth = things.query(query_embeddings=queries, n_results=10, where=where, exact=True)["ids"]
+    shares = [len({*one} & {*other}) / 10 for one, other in zip(found, truth, strict=True)]
+    assert sum(shares) / len(shares) >= 0.99
 
 
 def test_a_directory_of_lite_is_free_when_it_is_closed(tmp_path: Path) -> None:

@@ -78,3 +78,19 @@ def test_figures_are_put_into_a_page(parts: list[Path], tmp_path: Path) -> None:
     assert (tmp_path / "img" / "recall.svg").exists()
     assert "has no place for figures" in run("report.py", *parts, "--into", bare).stderr
     assert bare.read_text() == "# Nothing\n"
+
+
+def test_engines_side_by_side_at_a_size(tmp_path: Path) -> None:
+    """A table of a size has a column for each engine; what was not ready in time says so."""
+    figures, page = tmp_path / "figures.json", tmp_path / "page.md"
+    sizes = ["--growth", "3000", "--growth-engines", "duckdb", "numpy", "--growth-reads", "query", "--patience", "0"]
+    done = run("local.py", "--quick", "--engines", "numpy", "--steps", *sizes, "--json", figures)
+    assert done.returncode == 0, done.stderr
+    page.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
+    done = run("report.py", figures, "--by-size", "--into", page)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert "| 3,000 records | duckdb | numpy |" in text
+    assert "still at it after 0 minutes" in text
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")

@@ -68,11 +68,11 @@ def test_its_commands_are_the_ones_that_were_run(steps: list[Step]) -> None:
     """The console blocks hold nothing but what these tests do, and what `test_new_backend` does."""
     commands = [line for step in steps if step.language == "console" for line in step.text.splitlines()]
     assert commands == [
-        'pip install "chroma-plugin[cli,test]"',
+        'pip install "chroma-plugin[cli,text]"',
         "chroma-plugin new-backend sqlite-example",
         "cd chroma-plugin-sqlite-example",
-        "pip install -e .",
+        'pip install -e ".[test]"',
         "python -m chroma_plugin.testing sqlite-example",
-        "pip install -e .",
+        'pip install -e ".[test]"',
         "python -m chroma_plugin.testing sqlite",
     ]
