@@ -21,6 +21,6 @@ def test_every_row_is_measured_on_both_sides(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "figures.json").read_text())
-    assert len(rows) == 7
+    assert len(rows) == 9
     assert all(row["direct"] > 0 and row["plugged"] > 0 for row in rows.values())
     assert done.stdout.count("\n") == len(rows) + 2

@@ -33,7 +33,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_a_part_measures_its_steps_alone(parts: list[Path]) -> None:
     """What other steps measure is not in it, though they prepare what it needs."""
     opening, sweep = (json.loads(file.read_text()) for file in parts)
-    assert {row for row, cells in opening["rows"].items() if cells} == {"import", "cold", "rss", "disk"}
+    assert {row for row, cells in opening["rows"].items() if cells} == {"import", "start", "cold", "rss", "disk"}
     assert opening["sweep"] == {"duckdb": [], "numpy": []}
     assert not any(sweep["rows"].values())
     assert sweep["sweep"]["numpy"][0]["recall"] == 1.0
