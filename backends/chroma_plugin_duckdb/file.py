@@ -26,6 +26,7 @@ from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import naming, remedy, sync
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin_duckdb import checkpoint, forks, schema
+from chroma_plugin_duckdb.head import Head
 from chroma_plugin_duckdb.log import cut, log_of, log_size
 from chroma_plugin_duckdb.receipt import Receipts, receipt_of
 
@@ -79,8 +80,8 @@ class File:
         self._descriptor: int | None = None
         """For reading what DuckDB writes; closed after DuckDB's own, which would lose its lock."""
         self._log_is_named = False
-        self._undecided: int | None = None
-        """Bytes of the log before a commit that failed, and may be in it."""
+        self._undecided: tuple[Head | None, int] | None = None
+        """The head of the file and the bytes of its log before a commit or a checkpoint that failed."""
         self._receipts = Receipts(path)
         forks.watch(self)
         if not later:
@@ -128,13 +129,15 @@ class File:
             self._descriptor = os.open(self.path, os.O_RDONLY)
 
     def _decide(self) -> None:
-        """A commit that failed is none: this process shows nothing of it, and the next one must not find it in the log,
-        which DuckDB could not shorten on a disk that took nothing any more.
+        """What failed never was: this process shows nothing of it, and the next one must not find it in the log. DuckDB
+        may leave there a commit that it could not sync, on a disk that then takes nothing, or half of the frame with
+        which a checkpoint begins.
         """
-        if self._undecided is not None:
-            if log_size(self.path) > self._undecided:
-                cut(log_of(self.path), self._undecided)
-            self._undecided = None
+        if self._undecided is not None and self._hold is not None:
+            head, log = self._undecided
+            if log_size(self.path) > log and Head.read(self._hold.descriptor) == head:
+                cut(log_of(self.path), log)
+        self._undecided = None
 
     def _shut(self) -> None:
         """Let go of the file."""
@@ -159,7 +162,7 @@ class File:
                 return
             with _translated(self.path):
                 self._name_log()
-                before = log_size(self.path)
+                log = log_size(self.path)
                 connection.execute("BEGIN")
             self._changing = True
             try:
@@ -167,7 +170,7 @@ class File:
                 with _translated(self.path):
                     connection.execute("COMMIT")
             except BaseException:
-                self._roll_back(connection, before)
+                self._roll_back(connection, log)
                 raise
             finally:
                 self._changing = False
@@ -200,19 +203,24 @@ class File:
         # A failed COMMIT has rolled back already.
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
-        if self._shut_if_invalid(connection):
-            self._undecided = log
+        self._shut_if_invalid(connection, self._head(), log)
 
-    def _shut_if_invalid(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """A database that a disk error has invalidated must be opened again, when it is next needed."""
+    def _head(self) -> Head | None:
+        return None if self._descriptor is None else Head.read(self._descriptor)
+
+    def _shut_if_invalid(self, connection: duckdb.DuckDBPyConnection, head: Head | None, log: int) -> None:
+        """A database that a disk error has invalidated must be opened again, when it is next needed. Its file and its
+        log were so before.
+        """
         import duckdb
 
         try:
             connection.execute("SELECT 1")
         except duckdb.Error:
             self._shut_and_hold()
-            return True
-        return False
+            self._undecided = head, log
+            with suppress(OSError):  # or when it is opened again
+                self._decide()
 
     def _shut_and_hold(self) -> None:
         """Have DuckDB let go of the file, and nobody else take it before it is opened again."""
@@ -262,11 +270,12 @@ class File:
             if self.read_only or not (self.touched or self._closed):
                 return
             connection = self._usable()
+            before = self._head(), log_size(self.path)
             try:
                 with _translated(self.path):
                     checkpoint.checkpoint(connection, self.path, self._descriptor)
             except StorageError:
-                self._shut_if_invalid(connection)
+                self._shut_if_invalid(connection, *before)
                 raise
             self._log_is_named = False
             self._receipts.committed()
@@ -379,8 +388,8 @@ def _create(path: Path) -> None:
 
 def _make_whole(path: Path) -> None:
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
-    remove(unfinished)
     with _translated(path):
+        remove(unfinished)
         try:
             with connect(unfinished, read_only=False) as connection:
                 schema.create(connection)

@@ -32,7 +32,7 @@ class Threads(Bench):
 
         def read_on() -> int:
             reads = 0
-            while not done.is_set() or not reads:
+            while not done.wait(0.001) or not reads:
                 reads += 1
                 check_one_moment(store)
             return reads

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from chroma_plugin.cli.corpus import LONGEST, SHORTEST, collect
+import pytest
+
+from chroma_plugin.cli.corpus import LONGEST, SHORTEST, Entry, collect
 
 
-def test_the_standard_library_has_thousands_of_entries() -> None:
+@pytest.fixture(scope="module")
+def collected() -> Sequence[Entry]:
+    """All there is; collecting it takes seconds."""
+    return tuple(collect())
+
+
+def test_the_standard_library_has_thousands_of_entries(collected: Sequence[Entry]) -> None:
     """Several thousand, with unique names, and the best known ones among them."""
-    entries = {entry.id: entry for entry in collect()}
-    assert len(entries) == len(list(collect()))
+    entries = {entry.id: entry for entry in collected}
+    assert len(entries) == len(collected)
     assert 3_000 < len(entries) < 10_000
     expected = {
         "zipfile:ZipFile": "class",
@@ -23,9 +32,9 @@ def test_the_standard_library_has_thousands_of_entries() -> None:
     assert {id: entries[id].kind for id in expected} == expected
 
 
-def test_texts_are_short_and_public() -> None:
+def test_texts_are_short_and_public(collected: Sequence[Entry]) -> None:
     """Each is cut to be embedded quickly, long enough to say something, and of no private name."""
-    for entry in collect():
+    for entry in collected:
         assert entry.length >= SHORTEST
         assert len(entry.text.split("\n", 1)[1]) <= LONGEST + 2
         assert not any(part.startswith("_") for part in entry.id.replace(":", ".").split("."))

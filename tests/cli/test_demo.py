@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_rebuild_starts_again(run: Run, tmp_path: Path) -> None:
 
 def test_ones_own_question(run: Run, tmp_path: Path) -> None:
     """A question on the command line is asked in place of ours; the nearest entry stands first."""
-    entry = list(collect())[10]
+    entry = next(islice(collect(), 10, None))
     result = run("demo", entry.text, "--path", tmp_path / "demo", "--limit", 60, "-n", 1, *HASHING)
     assert result.exit_code == 0, result.output
     assert "0.000" in result.output

@@ -6,7 +6,9 @@ CHROMA_SOAK_CYCLES makes the long form (``-m soak``) as long as one likes.
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +179,28 @@ def most(place: Place, cycle: Callable[[Place], None], times: int) -> Usage:
         found.append(place.usage())
     names = Usage.__dataclass_fields__
     return Usage(**{name: max(getattr(usage, name) for usage in found) for name in names})
+
+
+@pytest.mark.faults
+def test_nothing_of_ours_stays_of_a_closed_store(tmp_path: Path) -> None:
+    """No object, and no memory of Python's. What a process has grown by after thousands of openings, some MB in the
+    first hundred and none in the rest, is DuckDB's and the allocator's: the same with bare DuckDB.
+    """
+
+    def left_after(times: int) -> tuple[int, int]:
+        for _ in range(times):
+            with chromadb.PersistentClient(tmp_path) as client:
+                things = client.get_or_create_collection("things", embedding_function=None)
+                things.upsert(ids=IDS[:200], embeddings=ROWS[:200], documents=TEXTS[:200])
+                things.query(query_embeddings=ROWS[:2])
+        gc.collect()
+        return len(gc.get_objects()), sys.getallocatedblocks()
+
+    left_after(10)
+    objects, blocks = left_after(5)
+    more_objects, more_blocks = left_after(40)
+    assert more_objects - objects < 40
+    assert more_blocks - blocks < 400
 
 
 def test_opened_written_and_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
