@@ -44,7 +44,9 @@ def reading(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except duckdb.Error as error:
+    except ChromaError:
+        raise
+    except (duckdb.Error, RuntimeError) as error:  # the second for a name that is not UTF-8
         raise CorruptionError(f"{str(path)!r} can't be read: {str(error)[:_LONGEST_MESSAGE]}") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -39,8 +38,8 @@ def _array(value: Any, what: str) -> npt.NDArray[Any]:
         raise InvalidArgumentError(
             f"{what} must be a list of numbers, a list of such lists or an array, not {kind(value)}."
         )
-    masked = sys.modules.get("numpy.ma")  # it takes as long to import as all else here, and few have such arrays
-    if masked is not None and masked.is_masked(value):
+    # The plain type first: np.ma takes as long to import as all else here.
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray and np.ma.is_masked(value):
         raise InvalidArgumentError(f"{what} has masked numbers: fill them, or leave those records out.")
     array = _stacked(value, what)
     if array.dtype.kind not in "fiu":

@@ -290,6 +290,17 @@ def test_other_parquet_files_are_refused(client: Any, other: Any, tmp_path: Path
         import_collections(other, tmp_path)
 
 
+def test_a_column_name_that_is_no_text_is_refused(client: Any, other: Any, tmp_path: Path) -> None:
+    """What DuckDB raises for one is none of its own errors."""
+    fill(client)
+    export_collections(client, tmp_path)
+    file = tmp_path / "collections.parquet"
+    file.write_bytes(file.read_bytes().replace(b"configuration", b"con\x9eiguration"))
+
+    with pytest.raises(CorruptionError, match=r"collections\.parquet"):
+        import_collections(other, tmp_path)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_or_damaged_file_is_refused(client: Any, other: Any, tmp_path: Path, name: str) -> None:
     """A file that is cut off or missing is named."""
