@@ -294,10 +294,10 @@ def test_a_column_name_that_is_no_text_is_refused(client: Any, other: Any, tmp_p
     """What DuckDB raises for one is none of its own errors."""
     fill(client)
     export_collections(client, tmp_path)
-    file = tmp_path / "collections.parquet"
+    file = tmp_path / FILES[0]
     file.write_bytes(file.read_bytes().replace(b"configuration", b"con\x9eiguration"))
 
-    with pytest.raises(CorruptionError, match=r"collections\.parquet"):
+    with pytest.raises(CorruptionError, match=FILES[0]):
         import_collections(other, tmp_path)
 
 
