@@ -204,5 +204,5 @@ def never_began(path: Path) -> bool:
 
     Each is on disk before the next one begins: it is a first write that a loss of power cut short.
     """
-    data = path.read_bytes()
-    return not any(data[:_SECTOR]) and data.count(_END) <= 1
+    with path.open("rb") as file:
+        return not any(file.read(_SECTOR)) and file.read().count(_END) <= 1  # all of it only for the rare log

@@ -3,8 +3,8 @@
 hnswlib must not be searched while it is added to, forgets `ef` when saved, and believes any bytes it loads. So a graph
 is never added to (new rows wait in the table and are searched by other means until the next graph takes them in),
 nothing is ever deleted from it (dead rows are dropped from the answer), and its file is believed only when its
-checksum and everything that its header says are right. It measures in the subspace where the vectors lie, in a third
-of the memory; what it finds is measured again.
+checksum and everything that its header says are right. It measures in the subspace where the vectors lie, in half of
+the memory or less, if there is one that small; what it finds is measured again.
 
 Source: Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
 World graphs", 2016.

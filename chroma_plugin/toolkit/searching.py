@@ -85,6 +85,8 @@ class Nearest:
 
     def _by_vectors(self, queries: Matrix, rows: RowNumbers | None) -> Iterator[list[Found]]:
         """Look at the vectors in the given rows, or, when None, at all in place."""
+        if rows is not None and len(rows) <= _FEW and len(queries) < TOGETHER:
+            return iter([self._few_measured(queries, rows)])
         table, length = self.view.table, self.view.length
         embeddings = table.vectors.block(0, length) if rows is None else table.vectors.take(rows)
         squares = table.squares(0, length) if rows is None else distances.squares(embeddings)
@@ -198,6 +200,12 @@ class Nearest:
         if seen.rough:
             self.steps.note(measured=len(rows))
         return self._all_measured(query, rows)
+
+    def _few_measured(self, queries: Matrix, rows: RowNumbers) -> list[Found]:
+        self.steps.note(measured=len(rows))
+        found = [self._best(rows, self._measured(query, rows)) for query in queries]
+        self.steps.done("measure")
+        return found
 
     def _all_measured_for_each(self, queries: Matrix) -> list[Found]:
         """What no score is known of."""
