@@ -46,8 +46,9 @@ class DuckDBBackend(LocalBackend):
         _make(self._directory)
         path = self._directory / NAME
         self._marks: dict[UUID, str] = {}
-        hold = examined(path, read_only=False)
-        saved = None if hold is None else _saved(path, hold)
+        guard.check_present(path)
+        hold = Hold.take(path, read_only=False)
+        saved = None if hold is None else _saved(path, examined(path, hold, read_only=False))
         if hold is None:
             adopt(self._directory, path, read_only=False)
         self._file = File(path, read_only=False, hold=hold, later=saved is not None)
@@ -186,16 +187,13 @@ def _size(path: Path) -> int:
     return 0
 
 
-def examined(path: Path, *, read_only: bool) -> Hold | None:
-    """The file kept from others, with all in it that was acknowledged; None when there is none, or others keep it."""
-    guard.check_present(path)
-    hold = Hold.take(path, read_only=read_only)
-    if hold is not None:
-        try:
-            guard.check_whole(path, hold.descriptor, read_only=read_only)
-        except BaseException:
-            hold.release()
-            raise
+def examined(path: Path, hold: Hold, *, read_only: bool) -> Hold:
+    """The hold, when all is in the file that was acknowledged; else it is released."""
+    try:
+        guard.check_whole(path, hold.descriptor, read_only=read_only)
+    except BaseException:
+        hold.release()
+        raise
     return hold
 
 

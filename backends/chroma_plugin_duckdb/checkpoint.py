@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 SUPPORTED: Final = hasattr(os, "pread")
 """Whether this system lets a file be read that DuckDB has locked."""
 _FORMAT: Final = 1
-SUFFIX: Final = ".blocks"
-"""What the name of the copy ends with."""
 
 HEAD: Final = 3 * 4096
 """Bytes of a DuckDB file before its blocks: the main header and two database headers, of which each checkpoint writes
@@ -42,14 +40,14 @@ def checkpoint(connection: duckdb.DuckDBPyConnection, path: Path, descriptor: in
     if descriptor is not None:
         _copy(connection, path, descriptor)
     connection.execute("CHECKPOINT")
-    _place(path).unlink(missing_ok=True)
+    blocks_of(path).unlink(missing_ok=True)
 
 
 def undo(path: Path, descriptor: int, *, read_only: bool) -> None:
     """Put back what a checkpoint has written that was not finished. The caller has the lock of the file, open as
     ``descriptor``. Raises StorageError when that is needed, and nothing may be written.
     """
-    place = _place(path)
+    place = blocks_of(path)
     if not place.exists():
         return
     changed = [(at, block) for at, block in _blocks(place, descriptor) if os.pread(descriptor, len(block), at) != block]
@@ -87,11 +85,12 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path, descriptor: int) ->
     whole = [place for place, piece in zip(places, pieces[1:], strict=True) if len(piece) == block]
     arrays = [np.frombuffer(piece, np.uint8) for piece in pieces if len(piece) in (HEAD, block)]
     told = {"format": _FORMAT, "written_by": __version__, "block": block, "places": whole}
-    write_checked(_place(path), orjson.dumps(told), arrays)
+    write_checked(blocks_of(path), orjson.dumps(told), arrays)
 
 
-def _place(path: Path) -> Path:
-    return path.with_name(f"{path.name}{SUFFIX}")
+def blocks_of(path: Path) -> Path:
+    """Where the copies of blocks of a DuckDB file stand while a checkpoint of it is made."""
+    return path.with_name(f"{path.name}.blocks")
 
 
 def _write(descriptor: int, data: memoryview, place: int) -> None:

@@ -64,11 +64,21 @@ write waits for one.
 class File:
     """One DuckDB file. One transaction at a time; reads of arrays never come here.
 
-    ``hold``: whose lock it is opened under. ``later``: when it is first needed; else at once.
+    ``hold``: whose lock it is opened under. ``later``: when it is first needed; else at once. ``copy``: what is read
+    in its place.
     """
 
-    def __init__(self, path: Path, *, read_only: bool, hold: Hold | None = None, later: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool,
+        hold: Hold | None = None,
+        later: bool = False,
+        copy: Path | None = None,
+    ) -> None:
         self.path: Final = path
+        self._source: Final = copy or path
         self.read_only: Final = read_only
         self._lock = threading.RLock()
         # Taken before the other: by whoever moves the log into the file, closes it, or puts another in its place.
@@ -110,7 +120,7 @@ class File:
             if self._hold is not None:
                 checkpoint.undo(self.path, self._hold.descriptor, read_only=self.read_only)
             self._decide()
-        connection = connect(self.path, read_only=self.read_only)
+        connection = connect(self._source, read_only=self.read_only, told=self.path)
         try:
             with _translated(self.path):
                 self._prepare(connection)
@@ -401,7 +411,7 @@ def _make_whole(path: Path) -> None:
 
 
 def _locked_patiently(descriptor: int, *, read_only: bool) -> bool:
-    """Readers have a file for moments only, and a writer may: wait that long. A second writer need not wait."""
+    """Readers have a file for moments only: a writer waits that long. For another writer nobody waits."""
     try:
         import fcntl
     except ImportError:  # not a POSIX system
@@ -414,19 +424,26 @@ def _locked_patiently(descriptor: int, *, read_only: bool) -> bool:
             return False
         return True
 
+    def only_read() -> bool:
+        if not lock(fcntl.LOCK_SH):
+            return False
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)
+        return True
+
     deadline = monotonic() + _PATIENCE
     while not lock(fcntl.LOCK_SH if read_only else fcntl.LOCK_EX):
-        if monotonic() > deadline or not (read_only or (lock(fcntl.LOCK_SH) and lock(fcntl.LOCK_UN))):
+        if read_only or monotonic() > deadline or not only_read():
             return False
         sleep(_PAUSE)
     return True
 
 
-def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, read_only: bool, told: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """``told``: the path that errors name, when it is not this one."""
     import duckdb
 
     forks.refuse_inherited(path)
-    with _translated(path):
+    with _translated(told or path):
         return duckdb.connect(path, read_only=read_only, config=dict(_SAFE))
 
 
@@ -484,7 +501,7 @@ def _locked(path: Path, text: str) -> LockedError:
     pid = int(match[1]) if match else None
     holder = f"process {pid}" if pid else "another process"
     return LockedError(
-        f"{path} is open in {holder}. One process may write at a time, and none may take a look meanwhile: close it "
-        "there, or let both use one server. (Several processes may read at once, each with read_only=True.)",
+        f"{path} is open in {holder}. One process may write at a time: close it there, or let both use one server. "
+        "(Any number of processes may read beside it, each with read_only=True.)",
         pid,
     )

@@ -13,6 +13,6 @@ class DuckDBOptions:
     persist_directory: str | Path = "./chroma"
     """The directory that holds the store; made when it does not exist."""
     read_only: bool = False
-    """Read everything as it is now, and write nothing: any number of processes may, while none that writes has it open.
-    A writer may open it afterwards; `Client.refresh` takes over what it wrote.
+    """Read everything as it is now, and write nothing: any number of processes may, also beside one that writes.
+    `Client.refresh` takes over what was written since.
     """

@@ -1,22 +1,25 @@
 """A database in one DuckDB file as it was at one moment: for processes that only read.
 
 DuckDB lets nobody read while another process writes. So a reader reads everything at once and lets go of the file: it
-never keeps a writer out, and what it has read stays as it was until it is told to `refresh`.
+never keeps a writer out, and what it has read stays as it was until it is told to `refresh`. Where a writer has the
+file, a copy is read, see `beside`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from chroma_plugin.backend import OnBytes
-from chroma_plugin.errors import ChromaError, LockedError, ReadOnlyError
+from chroma_plugin.errors import ChromaError, ReadOnlyError
 from chroma_plugin.toolkit.catalog import Catalog
 from chroma_plugin.toolkit.local import LocalStore
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
+from chroma_plugin_duckdb import beside, guard
 from chroma_plugin_duckdb.backend import (
     backed_up,
     checked_directory,
@@ -25,12 +28,30 @@ from chroma_plugin_duckdb.backend import (
     graph_directory,
     vector_directory,
 )
+from chroma_plugin_duckdb.beside import Moment
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
-from chroma_plugin_duckdb.file import NAME, File
+from chroma_plugin_duckdb.file import NAME, File, Hold
 from chroma_plugin_duckdb.legacy import adopt
-from chroma_plugin_duckdb.log import log_of
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.records import DuckDBRecords
+
+_TRIES: Final = 5
+"""Vectors stand in files of their own. Where a writer exchanged them meanwhile, all is read again."""
+
+
+@dataclass(slots=True)
+class _Picture:
+    """All that was in the file at one moment."""
+
+    moment: Moment | None
+    catalog: Catalog
+    stores: dict[UUID, LocalStore] = field(default_factory=dict)
+    broken: dict[UUID, ChromaError] = field(default_factory=dict)
+    """Why a collection could not be read; the others can be all the same."""
+
+    def retire(self) -> None:
+        for store in self.stores.values():
+            store.retire()
 
 
 class DuckDBReader(LocalBackend):
@@ -41,49 +62,74 @@ class DuckDBReader(LocalBackend):
     def __init__(self, options: DuckDBOptions) -> None:
         self._path: Final = checked_directory(options) / NAME
         adopt(self._path.parent, self._path, read_only=True)
-        self._broken: dict[UUID, ChromaError] = {}
-        self._file = self._opened()
-        self._journal = DuckDBCatalog(self._file)
-        super().__init__(self._journal)
-        self._read()
-
-    def _opened(self) -> File:
-        return File(self._path, read_only=True, hold=examined(self._path, read_only=True))
+        # Never opened: it is there to refuse changes.
+        super().__init__(DuckDBCatalog(File(self._path, read_only=True, later=True)))
+        self._picture = _Picture(None, self._catalog)
+        self.refresh()
 
     def refresh(self) -> bool:
-        if _state(self._path) == self._state:
+        """Nothing of the old picture is given up before there is another one."""
+        guard.check_present(self._path)
+        hold = Hold.take(self._path, read_only=True)
+        if hold is None and self._path.exists():
+            return self._refresh_beside_a_writer()
+        if hold is None:  # there is no file, and the error says so
+            self._show(self._taken(None, File(self._path, read_only=True)))
+            return True
+        moment = Moment.at_rest(self._path, hold.descriptor)
+        if moment == self._picture.moment:
+            hold.release()
             return False
-        # Only now is the old picture given up: a writer may be in the way.
-        self._file = self._opened()
-        self._read()
+        self._show(self._taken(moment, self._opened(hold)))
         return True
 
-    def _read(self) -> None:
-        """Take a picture of the file, which is open, and close it."""
-        journal, stores, broken = DuckDBCatalog(self._file), dict[UUID, LocalStore](), dict[UUID, ChromaError]()
-        try:
-            state, catalog = _state(self._path), Catalog(journal)
-            journal.load_into(catalog)
-            for info in catalog.every_collection():
-                try:
-                    stores[info.id] = LocalStore(info, _records(self._file, journal, info), self._background)
-                except ChromaError as error:
-                    broken[info.id] = error  # the others can be read all the same
-        finally:
-            self._file.close()
-        before = self._stores
-        self._state, self._journal, self._catalog = state, journal, catalog
-        self._stores, self._broken = stores, broken
-        for store in before.values():
-            store.retire()
+    def _opened(self, hold: Hold) -> File:
+        return File(self._path, read_only=True, hold=examined(self._path, hold, read_only=True))
 
-    def journal(self, info: CollectionInfo) -> DuckDBRecords:
-        return _records(self._file, self._journal, info)
+    def _refresh_beside_a_writer(self) -> bool:
+        if beside.moment(self._path) == self._picture.moment:
+            return False
+        picture = self._taken_beside_a_writer()
+        for _ in range(_TRIES - 1):
+            if not picture.broken:
+                break
+            picture.retire()
+            picture = self._taken_beside_a_writer()
+        self._show(picture)
+        return True
+
+    def _taken_beside_a_writer(self) -> _Picture:
+        with beside.copied(self._path) as (copy, moment):
+            return self._taken(moment, File(self._path, read_only=True, copy=copy))
+
+    def _taken(self, moment: Moment | None, file: File) -> _Picture:
+        """A picture of the file, which is open, and will be closed."""
+        journal = DuckDBCatalog(file)
+        picture = _Picture(moment, Catalog(journal))
+        try:
+            journal.load_into(picture.catalog)
+            for info in picture.catalog.every_collection():
+                try:
+                    records = _records(file, journal.number(info), info)
+                    picture.stores[info.id] = LocalStore(info, records, self._background)
+                except ChromaError as error:
+                    picture.broken[info.id] = error
+        finally:
+            file.close()
+        return picture
+
+    def _show(self, picture: _Picture) -> None:
+        before, self._picture = self._picture, picture
+        self._catalog, self._stores = picture.catalog, picture.stores
+        before.retire()
 
     def open_collection(self, info: CollectionInfo) -> LocalStore:
-        if error := self._broken.get(info.id):
+        if error := self._picture.broken.get(info.id):
             raise type(error)(*error.args)
         return super().open_collection(info)
+
+    def journal(self, info: CollectionInfo) -> NoReturn:
+        raise AssertionError(f"the records of {info.name} were read with all others")
 
     def compact(self) -> NoReturn:
         raise ReadOnlyError(f"{self._path} was opened read_only: open it without, to compact it.")
@@ -92,14 +138,15 @@ class DuckDBReader(LocalBackend):
         """None when the file is not any more what was read, or somebody writes: then only what is in memory is it.
         Who wants to write waits for the end of the copying.
         """
-        if _state(self._path) != self._state:
+        hold = Hold.take(self._path, read_only=True)
+        if hold is None:
             return None
-        try:
-            file = self._opened()
-        except LockedError:
+        if Moment.at_rest(self._path, hold.descriptor) != self._picture.moment:
+            hold.release()
             return None
+        file = self._opened(hold)
         try:
-            return backed_up(file, directory, on_bytes) if _state(self._path) == self._state else None
+            return backed_up(file, directory, on_bytes)
         finally:
             file.close()
 
@@ -107,21 +154,6 @@ class DuckDBReader(LocalBackend):
         return facts(self._path, read_only=True)
 
 
-def _records(file: File, journal: DuckDBCatalog, info: CollectionInfo) -> DuckDBRecords:
+def _records(file: File, number: int, info: CollectionInfo) -> DuckDBRecords:
     directory = file.path.parent
-    return DuckDBRecords(
-        file, journal.number(info), vector_directory(directory, info.id), graph_directory(directory, info.id)
-    )
-
-
-def _state(path: Path) -> Sequence[tuple[int, ...] | None]:
-    """By what it is noticed that somebody has written: nobody writes without changing one of these."""
-    return [_marks(file) for file in (path, log_of(path))]
-
-
-def _marks(file: Path) -> tuple[int, ...] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns) if found.st_size else None
+    return DuckDBRecords(file, number, vector_directory(directory, info.id), graph_directory(directory, info.id))

@@ -24,7 +24,7 @@ from chroma_plugin.toolkit.table import Rows
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, Matrix, Scan
 from chroma_plugin_duckdb import snapshot
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
-from chroma_plugin_duckdb.checkpoint import SUFFIX
+from chroma_plugin_duckdb.checkpoint import blocks_of
 from chroma_plugin_duckdb.file import NAME, File, Hold
 from chroma_plugin_duckdb.log import log_of
 from chroma_plugin_duckdb.opening import opened
@@ -106,7 +106,7 @@ class DuckDBRepairer:
 
     def _files(self) -> list[Path]:
         """What belongs to the store and lies in its directory."""
-        own = (self._path, log_of(self._path), receipt_of(self._path), self._path.with_name(f"{NAME}{SUFFIX}"))
+        own = (self._path, log_of(self._path), receipt_of(self._path), blocks_of(self._path))
         paths = (*own, *(self._directory / name for name in ("snapshot.json", "vectors", "index")))
         return [path for path in paths if path.exists() or path.is_symlink()]
 

@@ -210,8 +210,9 @@ class Client(TenantsAndDatabases):
         something new. Its collections show it then; those that are gone raise NotFoundError. Clients without
         ``read_only``, in memory or of a server see everything at once: for them it does nothing.
 
-        Raises LockedError, which names the process, when one that writes has the store open and has written; waits two
-        seconds before. Everything stays as it was then, and can be read.
+        That is all that was acknowledged until the call, also of a process that has the store open and goes on writing.
+        Raises LockedError when that one puts its files in order so often that for ten seconds there was no time to read
+        them. Everything stays as it was then, and can be read.
         """
         return self._session.refresh()
 

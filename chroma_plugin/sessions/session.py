@@ -77,7 +77,7 @@ class Session:
 
     def refresh(self) -> bool:
         """Take over what other processes wrote since; whether that was anything. Raises LockedError while one of them
-        has the database; then everything stays as it was.
+        leaves no time for it; then everything stays as it was.
         """
         with self._catalogue:
             if not self.backend.refresh():

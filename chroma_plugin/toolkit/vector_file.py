@@ -222,7 +222,10 @@ def in_memory(path: Path, dimension: int | None) -> tuple[MemoryVectors, npt.NDA
     """The settled vectors as a copy in memory, with their stamps: for those who may not write here."""
     header = read_header(path, dimension)
     vectors = MemoryVectors(header.dimension)
-    matrix = np.fromfile(path, dtype="<f4", count=header.rows * header.dimension).reshape(-1, header.dimension)
+    try:
+        matrix = np.fromfile(path, dtype="<f4", count=header.rows * header.dimension).reshape(-1, header.dimension)
+    except FileNotFoundError as error:  # a writer has just put another in its place
+        raise _damaged(path, str(error)) from error
     for number, expected in enumerate(header.checksums):
         first = number * header.in_block
         if zlib.crc32(matrix[first : first + header.in_block].data) != expected:

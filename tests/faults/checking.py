@@ -44,6 +44,24 @@ def check(directory: str, seed: int, length: int, allowed: Sequence[int]) -> Non
     say(f"right {number}")
 
 
+def look(directory: str, seed: int, length: int, begun: int, done: int, plant: str | None = None) -> None:
+    """Open for reading what another process has open, and is in the middle of changing: it shows what was acknowledged,
+    with or without the operation that is under way; through every door, and again when it is asked for what is new.
+    """
+    prepare(seed, plant)
+    made = operations(seed, length)
+    worlds = {number: model.world(made[:number]) for number in {begun, done}}
+    if not (Path(directory) / "chroma.duckdb").exists():
+        _must(not begun, "the store is gone")
+        return
+    with chroma_plugin.PersistentClient(Path(directory), read_only=True) as client:
+        number = which(client, worlds)
+        examine(client, worlds[number])
+        _must(not client.refresh(), "something is new while nobody writes")
+        which(client, {number: worlds[number]})
+    say(f"right {number}")
+
+
 _FILES = {"chroma.duckdb", "chroma.duckdb.wal", "chroma.duckdb.receipt", "snapshot.json"}
 _KEPT = "chroma.duckdb.wal.unfinished-"
 """A log as it was, of which the end was taken off."""

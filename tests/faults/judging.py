@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from faults import shim
-from faults.nursery import Nursery, Outcome
+from faults.nursery import Look, Nursery, Outcome
+from faults.shim import Fault, Mode
 from faults.sizes import Size
 
 
@@ -40,3 +41,18 @@ def judge(
     if tally is not None:
         tally["points"] += 1
         tally["operations"] += numbers[-1]
+
+
+def look_beside(nursery: Nursery, place: Path, size: Size, stops: list[int], plant: str | None = None) -> int:
+    """Have another child look whenever the one that works has stopped so often; how often that was. ``plant``: a fault
+    in the one that looks.
+    """
+    look = Look("checking:look", {"directory": str(place), **what(size), "plant": plant}, stops)
+    fault = Fault(Mode.STOP, 1, times=-1).plain()
+    outcome = nursery.run("workload:work", look, directory=str(place), **what(size), fault=fault)
+    assert not outcome.status, outcome.errors
+    assert outcome.stops == int(outcome.told("closed")[0]), "it did not stop at each change"
+    for number, seen in outcome.looks.items():
+        assert not seen.late, f"looking took too long, stopped after change {number}: {seen.errors}"
+        assert not seen.status, f"stopped after change {number}: {seen.errors}"
+    return len(outcome.looks)

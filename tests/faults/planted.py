@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from chroma_plugin_duckdb import checkpoint
+from chroma_plugin_duckdb.head import Head
+from chroma_plugin_duckdb.receipt import Receipt
 from chroma_plugin_duckdb.records import DuckDBRecords
 
 from chroma_plugin.toolkit import checked_file, files, text_file, vector_file
@@ -19,7 +22,7 @@ _BATCH = 9
 
 def plant(name: str) -> None:
     """Put one of those below into this process."""
-    (FOUND_BY_KILLS | FOUND_BY_LOSS_OF_POWER)[name]()
+    (FOUND_BY_KILLS | FOUND_BY_LOSS_OF_POWER | FOUND_BY_LOOKS)[name]()
 
 
 def _skip_syncs() -> None:
@@ -102,6 +105,16 @@ def _shift_texts() -> None:
     text_file._encoded = shifted
 
 
+def _leave_changed_blocks() -> None:
+    """What a checkpoint under way has changed already is read as it is."""
+    checkpoint.undo = lambda path, descriptor, read_only: None
+
+
+def _forget_the_log() -> None:
+    """Only the file is read, not what was written since its last checkpoint."""
+    Receipt.read = classmethod(lambda cls, path: cls(Head(b"", 0), 0))  # type: ignore[method-assign, assignment]
+
+
 class _Without:
     """A module with another function in one place."""
 
@@ -119,4 +132,8 @@ FOUND_BY_LOSS_OF_POWER: dict[str, Callable[[], None]] = {
     "skipped syncs": _skip_syncs,
     "skipped sync of vectors": _skip_sync_of_vectors,
     "early rename": _rename_early,
+}
+FOUND_BY_LOOKS: dict[str, Callable[[], None]] = {
+    "changed blocks": _leave_changed_blocks,
+    "forgotten log": _forget_the_log,
 }

@@ -26,6 +26,8 @@ class Mode(IntEnum):
     FAIL = 5
     FAIL_HALFWAY = 6
     """A write takes half, and what follows fails: so a disk fills up."""
+    STOP = 7
+    """All of the process stops (SIGSTOP), after that change and each that follows; a write becomes two of them."""
 
 
 class Kind(IntFlag):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from faults import disks
 from faults.disks import Disk, Model
-from faults.judging import allowed, judge, what
+from faults.judging import allowed, judge, look_beside, what
 from faults.nursery import Nursery
-from faults.planted import FOUND_BY_KILLS, FOUND_BY_LOSS_OF_POWER
+from faults.planted import FOUND_BY_KILLS, FOUND_BY_LOOKS, FOUND_BY_LOSS_OF_POWER
 from faults.shim import NONE, Fault, Kind, Mode
 from faults.sizes import Size
 
@@ -55,3 +55,10 @@ def _lose_power(nursery: Nursery, tmp_path: Path, fault: str) -> None:
                 disk.write(image, model, number)
                 judge(nursery, image, _SIZE, [done], f"{fault}, {model.name} after operation {done}")
                 shutil.rmtree(image)
+
+
+@pytest.mark.parametrize("fault", list(FOUND_BY_LOOKS))
+def test_a_look_finds_it(nursery: Nursery, tmp_path: Path, fault: str) -> None:
+    """In the one that reads beside a writer."""
+    with pytest.raises(AssertionError, match=_FINDING):
+        look_beside(nursery, tmp_path / "store", _SIZE, list(range(40, 140)), plant=fault)
