@@ -9,6 +9,7 @@ engines it is quick, `local.py` shows.
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import subprocess
 import sys
@@ -38,6 +39,17 @@ collection = client.create_collection("things", embedding_function=None)
 for number in range(int(sys.argv[2]) // 100):
     collection.add([f"{number}-{row}" for row in range(100)], np.random.rand(100, 384).astype(np.float32))
 os.kill(os.getpid(), 9)
+"""
+
+
+HELD_OPEN = """
+import sys
+import numpy as np
+import chroma_plugin as chromadb
+with chromadb.PersistentClient(sys.argv[1]) as client:
+    client.list_collections()[0].add("late", np.zeros(384, dtype=np.float32))
+    print("open", flush=True)
+    input()
 """
 
 
@@ -106,6 +118,27 @@ def guarantees(place: Path, records: int) -> Iterator[Guarantee]:
         "damaged vectors are noticed (opening, 100 queries)",
         lambda: hundred_queries(place / "store", vectors), lambda: patch.object(Blocks, "look_at", nothing), times=2,
     )  # fmt: skip
+    shutil.copytree(place / "store", place / "rest")
+    with held_open(place / "store"):
+        yield Guarantee(
+            "readers follow a writer that stays open (opening for reading)",
+            lambda: opened_to_read(place / "store"), ExitStack, plain=lambda: opened_to_read(place / "rest"), times=2,
+        )  # fmt: skip
+
+
+@contextmanager
+def held_open(directory: Path) -> Iterator[None]:
+    """By another process, that has just written."""
+    with subprocess.Popen([sys.executable, "-c", HELD_OPEN, str(directory)], stdin=-1, stdout=-1, text=True) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        yield
+        writer.communicate("\n")
+
+
+def opened_to_read(directory: Path) -> None:
+    with chromadb.PersistentClient(directory, read_only=True) as client:
+        assert client.list_collections()[0].count()
 
 
 def guard_of(directory: Path) -> None:
