@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from chroma_plugin.errors import (
     ClosedError,
-    CorruptionError,
-    FormatVersionError,
-    LockedError,
     ReadOnlyError,
     StorageError,
 )
-from chroma_plugin.toolkit.damage import way_out
-from chroma_plugin.toolkit.files import naming, remedy, sync
+from chroma_plugin.toolkit.files import sync
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin_duckdb import checkpoint, forks, schema
+from chroma_plugin_duckdb.failures import translated
 from chroma_plugin_duckdb.head import Head
+from chroma_plugin_duckdb.hold import Hold
 from chroma_plugin_duckdb.log import cut, log_of, log_size
 from chroma_plugin_duckdb.receipt import Receipts, receipt_of
 
@@ -39,10 +35,6 @@ NAME: Final = "chroma.duckdb"
 """What the file is called in its directory."""
 UNFINISHED: Final = ".new"
 """How the name of a file ends that is to become one; left behind only by a process that was cut short."""
-
-_PATIENCE: Final = 2.0
-"""Seconds to wait for others to let go of the file."""
-_PAUSE: Final = 0.02
 
 _SAFE: Final = {
     # Data is never code: nothing outside this file is read, written or loaded, whatever a statement says.
@@ -116,13 +108,13 @@ class File:
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self.read_only and not self.path.exists():
             raise StorageError(f"There is no store to read at {self.path}: it has to be written first.")
-        with _translated(self.path):
+        with translated(self.path):
             if self._hold is not None:
                 checkpoint.undo(self.path, self._hold.descriptor, read_only=self.read_only)
             self._decide()
         connection = connect(self._source, read_only=self.read_only, told=self.path)
         try:
-            with _translated(self.path):
+            with translated(self.path):
                 self._prepare(connection)
         except BaseException:
             connection.close()
@@ -170,14 +162,14 @@ class File:
             if self._changing:
                 yield Cursor(connection, self.path)
                 return
-            with _translated(self.path):
+            with translated(self.path):
                 self._name_log()
                 log = log_size(self.path)
                 connection.execute("BEGIN")
             self._changing = True
             try:
                 yield Cursor(connection, self.path)
-                with _translated(self.path):
+                with translated(self.path):
                     connection.execute("COMMIT")
             except BaseException:
                 self._roll_back(connection, log)
@@ -257,7 +249,7 @@ class File:
         """A place to read from that sees this moment until the block ends. Writers do not wait, checkpoints may fail:
         for use in `steady`.
         """
-        with self._lock, _translated(self.path):
+        with self._lock, translated(self.path):
             connection = self._usable().cursor()
             connection.execute("BEGIN")
             connection.execute("SELECT version FROM chroma_format")  # the moment is that of the first statement
@@ -282,7 +274,7 @@ class File:
             connection = self._usable()
             before = self._head(), log_size(self.path)
             try:
-                with _translated(self.path):
+                with translated(self.path):
                     checkpoint.checkpoint(connection, self.path, self._descriptor)
             except StorageError:
                 self._shut_if_invalid(connection, *before)
@@ -296,7 +288,7 @@ class File:
             connection = self._usable()
             copy = self.path.with_name(f"{self.path.name}.{os.getpid()}{UNFINISHED}")
             self.checkpoint()
-            with _translated(self.path):
+            with translated(self.path):
                 remove(copy)
                 schema.copy(connection, copy)
                 self._shut_and_hold()
@@ -337,12 +329,12 @@ class Cursor:
         self._path = path
 
     def execute(self, statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
-        with _translated(self._path):
+        with translated(self._path):
             return self._connection.execute(statement, parameters or []).fetchall()
 
     def execute_with(self, arrays: Mapping[str, Any], statement: str) -> None:
         """Run a statement that names ``given``, a table with those arrays as columns."""
-        with _translated(self._path):
+        with translated(self._path):
             self._connection.register("given", dict(arrays))
             try:
                 self._connection.execute(statement)
@@ -351,39 +343,8 @@ class Cursor:
 
     def arrays(self, statement: str, parameters: list[Any]) -> dict[str, np.ndarray[Any, Any]]:
         """The result as one array per column."""
-        with _translated(self._path):
+        with translated(self._path):
             return self._connection.execute(statement, parameters).fetchnumpy()
-
-
-class Hold:
-    """The lock that DuckDB takes on its file, taken without DuckDB: no other process opens the file meanwhile.
-
-    It belongs to the process, and is lost when the process closes any descriptor of the file. So this one is kept until
-    DuckDB, which opens the file under it, has closed its own.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor: Final = descriptor
-
-    @classmethod
-    def take(cls, path: Path, *, read_only: bool) -> Hold | None:
-        """None where that can't be done, or another process has the file: DuckDB says then who it is. Any number may
-        have it that only read.
-        """
-        try:
-            with naming(path):
-                descriptor = os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
-        except StorageError as error:
-            if isinstance(error.__cause__, (FileNotFoundError, IsADirectoryError)):
-                return None
-            raise
-        if not _locked_patiently(descriptor, read_only=read_only):
-            os.close(descriptor)
-            return None
-        return cls(descriptor)
-
-    def release(self) -> None:
-        os.close(self.descriptor)
 
 
 def _create(path: Path) -> None:
@@ -398,7 +359,7 @@ def _create(path: Path) -> None:
 
 def _make_whole(path: Path) -> None:
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
-    with _translated(path):
+    with translated(path):
         remove(unfinished)
         try:
             with connect(unfinished, read_only=False) as connection:
@@ -410,40 +371,12 @@ def _make_whole(path: Path) -> None:
                 remove(unfinished)
 
 
-def _locked_patiently(descriptor: int, *, read_only: bool) -> bool:
-    """Readers have a file for moments only: a writer waits that long. For another writer nobody waits."""
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system
-        return False
-
-    def lock(how: int) -> bool:
-        try:
-            fcntl.lockf(descriptor, how | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def only_read() -> bool:
-        if not lock(fcntl.LOCK_SH):
-            return False
-        fcntl.lockf(descriptor, fcntl.LOCK_UN)
-        return True
-
-    deadline = monotonic() + _PATIENCE
-    while not lock(fcntl.LOCK_SH if read_only else fcntl.LOCK_EX):
-        if read_only or monotonic() > deadline or not only_read():
-            return False
-        sleep(_PAUSE)
-    return True
-
-
 def connect(path: Path, *, read_only: bool, told: Path | None = None) -> duckdb.DuckDBPyConnection:
     """``told``: the path that errors name, when it is not this one."""
     import duckdb
 
     forks.refuse_inherited(path)
-    with _translated(told or path):
+    with translated(told or path):
         return duckdb.connect(path, read_only=read_only, config=dict(_SAFE))
 
 
@@ -459,49 +392,3 @@ def _check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise StorageError(f"{path} is a DuckDB file, but not one of chroma-plugin. Choose another persist_directory.")
     version, written_by = found
     refuse_newer(path, version, schema.FORMAT, written_by)
-
-
-_SIGNS_OF_DAMAGE: Final = (
-    "orrupt",
-    "not a valid DuckDB database file",
-    "Could not read enough bytes",
-    "replaying WAL",
-    "This WAL was created",
-    "WAL does not match",
-)
-_PID: Final = re.compile(r"\(PID (\d+)\)")
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """DuckDB's errors and the system's as ours, most specific first."""
-    import duckdb
-
-    try:
-        with naming(path):
-            yield
-    except duckdb.Error as error:
-        text = str(error)
-        if "Could not set lock" in text:
-            raise _locked(path, text) from error
-        if "read-only mode" in text:
-            raise ReadOnlyError(f"{path} can't be written: {text}") from error
-        if "newer version of DuckDB" in text:
-            raise FormatVersionError(
-                f"{path} can't be read by DuckDB {duckdb.__version__}: {text.splitlines()[0]} "
-                "Upgrade: pip install -U duckdb"
-            ) from error
-        if any(sign in text for sign in _SIGNS_OF_DAMAGE):
-            raise CorruptionError(f"{path} is damaged: {text}. {way_out(path.parent)}") from error
-        raise StorageError(f"{path}: {text.rstrip('.')}. {remedy(text)}".rstrip()) from error
-
-
-def _locked(path: Path, text: str) -> LockedError:
-    match = _PID.search(text)
-    pid = int(match[1]) if match else None
-    holder = f"process {pid}" if pid else "another process"
-    return LockedError(
-        f"{path} is open in {holder}. One process may write at a time: close it there, or let both use one server. "
-        "(Any number of processes may read beside it, each with read_only=True.)",
-        pid,
-    )

@@ -30,7 +30,8 @@ from chroma_plugin_duckdb.backend import (
 )
 from chroma_plugin_duckdb.beside import Moment
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
-from chroma_plugin_duckdb.file import NAME, File, Hold
+from chroma_plugin_duckdb.file import NAME, File
+from chroma_plugin_duckdb.hold import Hold
 from chroma_plugin_duckdb.legacy import adopt
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.records import DuckDBRecords

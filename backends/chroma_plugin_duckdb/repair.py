@@ -25,7 +25,8 @@ from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, Matrix, Scan
 from chroma_plugin_duckdb import snapshot
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.checkpoint import blocks_of
-from chroma_plugin_duckdb.file import NAME, File, Hold
+from chroma_plugin_duckdb.file import NAME, File
+from chroma_plugin_duckdb.hold import Hold
 from chroma_plugin_duckdb.log import log_of
 from chroma_plugin_duckdb.opening import opened
 from chroma_plugin_duckdb.options import DuckDBOptions
