@@ -22,8 +22,8 @@ _WORDS = (
 
 
 class Pgvector(Direct):
-    """One table with the columns that our API gives back (the order of insertion and a URI are kept as well), indexes of
-    its metadata, perhaps of the words of its documents and, in the end, of its vectors.
+    """One table with the fields that our API gives back (the order of insertion and a URI are kept as well), indexes
+    of its metadata, perhaps of the words of its documents and, in the end, of its vectors.
     """
 
     searches_words = True
