@@ -45,9 +45,15 @@ def cut(texts: Mapping[str, Sequence[str | None]]) -> dict[str, Sequence[Any]]:
     return {**cut, "rest": rests}
 
 
-def whole(row: Mapping[str, Any], name: str) -> str | None:
-    """The text of this name again."""
-    text: str | None = row[name]
-    if text is None or not row["rest"]:
-        return text
-    return text + str(orjson.loads(join(row["rest"]) or "{}").get(name, ""))
+def goes_on(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
+    """Whether a text of these rows may go on in ``rest``."""
+    return any(len(row[name] or "") >= PIECE for name in names for row in rows)
+
+
+def whole(rows: Sequence[Mapping[str, Any]], name: str) -> list[str | None]:
+    """The texts of this name again, of rows whose ``rest`` was read if it is needed."""
+    return [row[name] + _rest(row, name) if row.get("rest") and row[name] else row[name] for row in rows]
+
+
+def _rest(row: Mapping[str, Any], name: str) -> str:
+    return str(orjson.loads(join(row["rest"]) or "{}").get(name, ""))

@@ -11,7 +11,7 @@ import orjson
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.types import Field, Matrix, Metadata, Records
 from chroma_plugin_milvus import pieces, tokens
-from chroma_plugin_milvus.schema import LEAST_DIMENSION
+from chroma_plugin_milvus.schema import LEAST_DIMENSION, TEXTS
 from chroma_plugin_milvus.table import Columns, Row
 
 _FIELD: Final[Mapping[Field, str]] = {
@@ -23,8 +23,14 @@ _FIELD: Final[Mapping[Field, str]] = {
 
 
 def columns(fields: frozenset[Field]) -> list[str]:
-    """What has to be read for records with these columns."""
-    return ["id", "rest", *(_FIELD[field] for field in sorted(fields))]
+    """What has to be read for records with these columns, and ``rest`` where `missed` says so."""
+    return ["id", *(_FIELD[field] for field in sorted(fields))]
+
+
+def missed(rows: Sequence[Row], fields: frozenset[Field]) -> frozenset[str]:
+    """What else has to be read of these rows: in most collections nothing."""
+    texts = [name for name in columns(fields) if name in TEXTS]
+    return frozenset(("rest",)) if pieces.goes_on(rows, texts) else frozenset()
 
 
 def written(records: Records, places: Sequence[int]) -> Columns:
@@ -47,7 +53,8 @@ def written(records: Records, places: Sequence[int]) -> Columns:
         "place": list(places),
         "vector": widened(records.embeddings).tolist(),
         "tokens": [about for about, _ in filtered],
-        "numbers": [numbers for _, numbers in filtered],
+        # Of a dict pymilvus makes a copy, value by value.
+        "numbers": [orjson.dumps(numbers).decode() for _, numbers in filtered],
         **pieces.cut(texts),
     }
 
@@ -55,11 +62,11 @@ def written(records: Records, places: Sequence[int]) -> Columns:
 def read(rows: Sequence[Row], fields: frozenset[Field], dimension: int) -> Records:
     """The records of these rows."""
     return Records(
-        ids=[_id(row) for row in rows],
+        ids=[id or "" for id in pieces.whole(rows, "id")],
         embeddings=_vectors(rows, dimension) if "embeddings" in fields else None,
-        documents=[pieces.whole(row, "document") for row in rows] if "documents" in fields else None,
-        metadatas=[_metadata(row) for row in rows] if "metadatas" in fields else None,
-        uris=[pieces.whole(row, "uri") for row in rows] if "uris" in fields else None,
+        documents=pieces.whole(rows, "document") if "documents" in fields else None,
+        metadatas=_metadatas(rows) if "metadatas" in fields else None,
+        uris=pieces.whole(rows, "uri") if "uris" in fields else None,
     )
 
 
@@ -78,16 +85,11 @@ def _filtered(id: str, metadata: Metadata | None) -> tuple[list[str], dict[str, 
     return about, numbers
 
 
-def _id(row: Row) -> str:
-    return pieces.whole(row, "id") or ""
-
-
 def _vectors(rows: Sequence[Row], dimension: int) -> Matrix:
     if not rows:
         return np.empty((0, dimension), dtype=np.float32)
     return np.array([row["vector"] for row in rows], dtype=np.float32)[:, :dimension].copy()
 
 
-def _metadata(row: Row) -> Metadata | None:
-    text = pieces.whole(row, "metadata")
-    return None if text is None else orjson.loads(text)
+def _metadatas(rows: Sequence[Row]) -> list[Metadata | None]:
+    return [None if text is None else orjson.loads(text) for text in pieces.whole(rows, "metadata")]

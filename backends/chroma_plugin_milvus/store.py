@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from chroma_plugin.errors import InvalidDimensionError
 from chroma_plugin.filters import Expr
 from chroma_plugin.types import CollectionInfo, Field, Hits, Metric, Records, Scan, Search
 from chroma_plugin_milvus import expressions, rows, schema, tokens
+from chroma_plugin_milvus.needed import Needed
 from chroma_plugin_milvus.options import MilvusOptions, is_lite
 from chroma_plugin_milvus.table import KEYS_AT_ONCE, WINDOW, Row, Table
 
@@ -37,6 +39,7 @@ class MilvusStore(CollectionStore):
         self._info = info
         self._options = options
         self._last_place = 0
+        self._needed = Needed()
 
     def takes(self, part: Expr) -> Pushdown:
         return expressions.takes(part)
@@ -107,16 +110,22 @@ class MilvusStore(CollectionStore):
         size = self._rows_at_once(request.fields)
         for start in range(0, len(keys), size):
             part = keys[start : start + size]
-            found = self._table.of_keys(part, rows.columns(request.fields))
-            present = [found[key] for key in part if key in found]
+            present = self._rows(request.fields, partial(self._of_keys, part))
             if present:
                 yield self._read(present, request.fields)
+
+    def _of_keys(self, keys: Sequence[str], names: Sequence[str]) -> list[Row]:
+        found = self._table.of_keys(keys, names)
+        return [found[key] for key in keys if key in found]
+
+    def _rows(self, fields: frozenset[Field], ask: Callable[[Sequence[str]], list[Row]]) -> list[Row]:
+        return self._needed.answer(fields, ask, lambda found: rows.missed(found, fields))
 
     def _few(self, request: Scan) -> list[Row] | None:
         """All that match, in order, when one request reads them: then they are of one moment."""
         most = self._rows_at_once(request.fields)
         where = expressions.expression(request.where)
-        found = self._table.first(where, ["place", *rows.columns(request.fields)], most)
+        found = self._rows(request.fields, lambda names: self._table.first(where, _with_place(names), most))
         return None if len(found) == most else sorted(found, key=_place)
 
     def _keys(self, request: Scan) -> list[str]:
@@ -164,8 +173,12 @@ class MilvusStore(CollectionStore):
     def _nearest(self, request: Search, start: int, size: int) -> list[Hits]:
         queries = request.embeddings[start : start + size]
         where = _among(request.ids, request.where)
-        fields, params = ["place", *rows.columns(request.fields)], self._params(request.k, where)
-        found = self._table.search(rows.widened(queries), where, request.k, fields, params)
+        vectors, params = rows.widened(queries), self._params(request.k, where)
+        found = self._needed.answer(
+            request.fields,
+            lambda names: self._table.search(vectors, where, request.k, names, params),
+            lambda found: self._missed(found, request.fields),
+        )
         answers = [self._hits(request, hits) for hits in found]
         if min(map(len, found), default=0) < request.k:
             self._complete(request, where, found, answers, queries)
@@ -178,16 +191,25 @@ class MilvusStore(CollectionStore):
             if len(hits) < possible:
                 [answers[place]] = fallback.search(self, _alone(request, queries[place : place + 1]))
 
+    def _missed(self, found: list[list[Row]], fields: frozenset[Field]) -> Set[str]:
+        """What has to be known of these hits besides the columns that were read."""
+        missed = rows.missed([hit["entity"] for hits in found for hit in hits], fields)
+        has_ties = any(len(set(self._distances(hits).tolist())) < len(hits) for hits in found)
+        return missed | {"place"} if has_ties else missed
+
     def _hits(self, request: Search, found: list[Row]) -> Hits:
-        entities = [hit["entity"] for hit in found]
-        distances = self._distances(np.array([hit["distance"] for hit in found], dtype=np.float32))
-        order = sorted(range(len(entities)), key=lambda i: (distances[i], _place(entities[i])))
+        distances = self._distances(found)
+        near = distances.tolist()
+        # Where no two are equally near, nobody has asked for their places.
+        order = sorted(range(len(found)), key=lambda i: (near[i], found[i]["entity"].get("place", 0)))
         kept = [i for i in order if request.max_distance is None or distances[i] <= request.max_distance]
-        records = self._read([entities[i] for i in kept], request.fields) if kept else rows.read([], request.fields, 0)
+        entities = [found[i]["entity"] for i in kept]
+        records = self._read(entities, request.fields) if kept else rows.read([], request.fields, 0)
         return Hits(records, distances[np.asarray(kept, dtype=np.intp)])
 
-    def _distances(self, given: Any) -> Any:
+    def _distances(self, found: list[Row]) -> Any:
         """Milvus gives similarities for cosine and ip."""
+        given = np.array([hit["distance"] for hit in found], dtype=np.float32)
         return given if self._info.metric is Metric.L2 else np.float32(1) - given
 
     def _params(self, k: int, where: str) -> dict[str, Any]:
@@ -214,6 +236,10 @@ class MilvusStore(CollectionStore):
 def _place(row: Row) -> int:
     place: int = row["place"]
     return place
+
+
+def _with_place(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(("place", *names)))
 
 
 def _among(ids: Sequence[str] | None, where: Expr | None) -> str:

@@ -21,6 +21,10 @@ from chroma_plugin.types import Metadata
 ORDERED: Final = 2**53
 """Below this every int is a double; above, order is left to the core."""
 
+LONG: Final = 100
+"""Characters of a value from which on nobody remembers its token."""
+_NAMES: Final = {kind: kind.name for kind in Kind}
+
 Parts = tuple[str, ...]
 
 
@@ -37,12 +41,21 @@ def exists(parts: Parts) -> str:
 
 def equals(parts: Parts, value: Any) -> str:
     """The field holds a scalar equal to this one."""
-    return _hash("equals", *_canonical(value), *parts)
+    return _hash("equals", *_canonical(value), *parts) if _is_long(value) else _equals(parts, value)
 
 
 def has(parts: Parts, value: Any) -> str:
     """The field is a list with an element equal to this scalar."""
     return _hash("has", *_canonical(value), *parts)
+
+
+@lru_cache(4096, typed=True)  # so do many values stand in many records
+def _equals(parts: Parts, value: Any) -> str:
+    return _hash("equals", *_canonical(value), *parts)
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > LONG
 
 
 @lru_cache(4096)
@@ -83,7 +96,7 @@ def _canonical(value: Any) -> tuple[str, str]:
     kind = kind_of(value)
     if kind is Kind.NUMBER and value == int(value):
         value = int(value)  # 1 equals 1.0, and -0.0 equals 0
-    return kind.name, str(value)
+    return _NAMES[kind], str(value)
 
 
 def _hash(*words: str) -> str:

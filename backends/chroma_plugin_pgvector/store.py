@@ -22,6 +22,7 @@ from chroma_plugin_pgvector.indexes import IndexKind, VectorIndex
 from chroma_plugin_pgvector.options import PgvectorOptions
 from chroma_plugin_pgvector.reading import records_of
 from chroma_plugin_pgvector.schema import quoted, records_table
+from chroma_plugin_pgvector.statements import Statement
 
 _T = TypeVar("_T")
 _Store = TypeVar("_Store", bound="PgvectorStore")
@@ -99,24 +100,21 @@ class PgvectorStore(CollectionStore):
     def _delete(self, condition: Condition) -> int:
         return self._database.count(f"DELETE FROM {self._table} WHERE {condition.sql}", condition.parameters)
 
-    def _run(self, records: Records, statement: Callable[[str, Columns], str]) -> list[Any]:
+    def _run(self, records: Records, statement: Callable[[str, Columns, int], Statement]) -> list[Any]:
         """Write the records by INSERT or UPDATE, and return what the statement returned."""
         parts = waiting.aside(lambda: list(self._encoded(records, _AT_ONCE)))
 
         def work(run: Statements) -> list[Any]:
             self._fix_dimension(run, records)
-            answers = [run.rows(*self._given(statement, part)) for part in parts]
+            answers = [run.rows(*statement(self._table, part, self._vector_type)) for part in parts]
             return [row for rows in answers for row in rows]
 
         if len(parts) == 1 and self._dimension is not None:
-            rows: list[Any] = self._database.write(*self._given(statement, parts[0]))
+            rows: list[Any] = self._database.write(*statement(self._table, parts[0], self._vector_type))
         else:
             rows = self._database.transaction(work)
         self.written(records)
         return rows
-
-    def _given(self, statement: Callable[[str, Columns], str], part: Columns) -> tuple[str, list[Any]]:
-        return statement(self._table, part), statements.parameters(part, self._vector_type)
 
     def _is_for_copy(self, records: Records) -> bool:
         return len(records) >= _COPIED_FROM

@@ -6,20 +6,22 @@ requests, in order: when one fails, the ones before it have been done, and the e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 from chroma_plugin.backend import Change, CollectionStore, Pushdown
 from chroma_plugin.errors import AuthorizationError, NotFoundError, UnsupportedError
 from chroma_plugin.filters.ast import Expr
-from chroma_plugin.types import CollectionInfo, Hits, Ranked, Records, Scan, Search, TextSearch
+from chroma_plugin.types import CollectionInfo, Hits, Ranked, Read, Records, Scan, Search, TextSearch
 from chroma_plugin_rest import wire
 from chroma_plugin_rest.answers import decoding, field, items
 from chroma_plugin_rest.backend import ServerBackend, place
 from chroma_plugin_rest.parts import Limits, send_in_parts
+from chroma_plugin_rest.revising import revised
 from chroma_plugin_rest.transport import Transport, encoded
 
+_T = TypeVar("_T")
 _SLOW: Final = 300.0
 """Seconds that a server may work on what takes as long as the database is large."""
 _FIELDS: Final = ("name", "metadata", "configuration", "dimension")
@@ -100,6 +102,9 @@ class RestStore(CollectionStore):
     def put(self, records: Records) -> None:
         self._write_records("put", records)
 
+    def revise(self, work: Callable[[CollectionStore], _T]) -> _T:
+        return revised(self, self._write_records, work)
+
     def insert(self, records: Records) -> Sequence[str]:
         return [
             id for answer in self._write_records("insert", records) for id in items(field(answer, "known", list), str)
@@ -154,9 +159,14 @@ class RestStore(CollectionStore):
     def _write(self, operation: str, body: dict[str, Any]) -> Any:
         return self._transport.call("POST", f"{self._path}/{operation}", body)
 
-    def _write_records(self, operation: str, records: Records) -> list[Any]:
+    def _write_records(
+        self, operation: str, records: Records, reads: Callable[[Records], Sequence[Read]] = lambda _: ()
+    ) -> list[Any]:
+        """``reads``: what a part of the records depends on."""
+
         def encode(part: Records) -> bytes:
-            return encoded({"records": wire.records_out(part)})
+            depends = [wire.read_out(read) for read in reads(part)]
+            return encoded({"records": wire.records_out(part), **({"reads": depends} if depends else {})})
 
         def send(content: bytes) -> Any:
             return self._transport.send("POST", f"{self._path}/{operation}", content)

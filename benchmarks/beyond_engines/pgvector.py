@@ -22,7 +22,9 @@ _WORDS = (
 
 
 class Pgvector(Direct):
-    """One table with indexes of its metadata, perhaps of the words of its documents and, in the end, of its vectors."""
+    """One table with the fields that our API gives back (the order of insertion and a URI are kept as well), indexes
+    of its metadata, perhaps of the words of its documents and, in the end, of its vectors.
+    """
 
     searches_words = True
 
@@ -50,7 +52,8 @@ class Pgvector(Direct):
         for statement in (
             "DROP TABLE IF EXISTS beyond_direct",
             f"""CREATE TABLE beyond_direct (
-                id text PRIMARY KEY, embedding vector({dimension}), document text, metadata jsonb
+                place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text NOT NULL UNIQUE,
+                embedding vector({dimension}) NOT NULL, document text, metadata jsonb, uri text
             )""",
             "CREATE INDEX ON beyond_direct USING gin (metadata jsonb_path_ops)",
             *(_WORDS if words else ()),

@@ -99,9 +99,9 @@ _RECORDS: Final = (
 _STORE_ROUTES: Final = (
     Route("POST", f"{_STORE}/search", extension.search, "Search a store", body="StoreSearch", answer=reference("StoreHits")),
     Route("POST", f"{_STORE}/search_text", extension.search_text, "Search a store by text", body="StoreTextSearch", answer=reference("StoreRanked")),
-    Route("POST", f"{_STORE}/put", adding.put, "Insert or replace whole records", _WRITE, "StoreWrite", EMPTY, together=adding.put_together),
+    Route("POST", f"{_STORE}/put", adding.put, "Insert or replace whole records, as long as what was read is still so", _WRITE, "StoreRevision", EMPTY, together=adding.put_together),
     Route("POST", f"{_STORE}/insert", adding.insert, "Insert records whose ids are unknown", _WRITE, "StoreWrite", reference("StoreKnown"), together=adding.insert_together),
-    Route("POST", f"{_STORE}/update", extension.update, "Replace columns of records", _WRITE, "StoreWrite", EMPTY),
+    Route("POST", f"{_STORE}/update", extension.update, "Replace columns of records, as long as what was read is still so", _WRITE, "StoreRevision", EMPTY),
     Route("POST", f"{_STORE}/delete", extension.delete, "Delete records by id", _WRITE, "StoreDelete", reference("Deleted")),
     Route("POST", f"{_STORE}/delete_where", extension.delete_where, "Delete records by filter", _WRITE, "StoreDeleteWhere", reference("Deleted")),
     Route("POST", f"{_STORE}/scan", extension.scan, "Read records", body="StoreScan", answer=reference("StoreScanned")),

@@ -197,6 +197,9 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         **_RECORD_FIELDS,
     ),
     "StoreWrite": record(("records",), records=reference("StoreRecords")),
+    "StoreRevision": record(
+        ("records",), records=reference("StoreRecords"), reads=nullable(array(reference("StoreRead")))
+    ),
     "StoreKnown": record(("known",), known=array(STRING)),
     "StoreDelete": record(("ids",), ids=_IDS),
     "StoreDeleteWhere": record(("where",), where={"type": "object"}),

@@ -130,6 +130,24 @@ def test_texts_longer_than_a_string_of_milvus(length: int, tmp_path: Path) -> No
         assert (found["metadatas"], found["uris"]) == ([{"text": text}, None], [text, "u"])
 
 
+def test_what_only_some_records_need(tmp_path: Path) -> None:
+    """The rest of a long text and the order of equally near ones come when they are there, also to a client that has
+    read without them before.
+    """
+    with chromadb.Client(chromadb.Settings(chroma_db_impl="milvus", uri=str(tmp_path / "m.db"))) as client:
+        things = client.create_collection("things", embedding_function=None)
+        things.add(ids=["z", "far"], embeddings=[[1, 0], [5, 0]], documents=["short", "short"])
+        for long in ("short", "long" * 10_000):
+            assert things.query(query_embeddings=[[1, 0]])["documents"] == [["short", "short"]]
+            things.update(ids="far", documents=long)
+            assert things.query(query_embeddings=[[1, 0]])["documents"] == [["short", long]]
+            assert things.get(ids=["far"])["documents"] == [long]
+            things.update(ids="far", documents="short")
+        things.add(ids=["y", "x", "a"], embeddings=[[1, 0]] * 3)
+        assert things.query(query_embeddings=[[1, 0]])["ids"] == [["z", "y", "x", "a", "far"]]
+        assert things.query(query_embeddings=[[1, 0]], where={"none": None})["ids"] == [["z", "y", "x", "a", "far"]]
+
+
 def test_a_filter_that_few_match_finds_the_nearest(tmp_path: Path) -> None:
     """Through an index of Lite, which is there when the directory is opened again."""
     random = np.random.default_rng(5)

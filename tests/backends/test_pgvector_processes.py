@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,24 @@ def test_two_servers_merge_into_one_record(servers: list[RunningServer]) -> None
                     assert api.post(f"{path}/upsert", json=new).status_code == 200
 
         together(write)
+        assert things.get("shared")["metadatas"] == [{f"{n}-{turn}": turn for n in range(2) for turn in range(40)}]
+        assert things.count(where={"$and": [{"by0": {"$gte": 0}}, {"by1": {"$gte": 0}}]}) == 40
+
+
+def test_clients_of_two_servers_merge_into_one_record(servers: list[RunningServer]) -> None:
+    """Ours merge themselves, and the servers see to it that they have read what is there."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(chromadb.HttpClient(server.host, server.port)) for server in servers]
+        opened = [client.get_or_create_collection("things", embedding_function=None) for client in clients]
+        opened[0].add(ids="shared", embeddings=[1])
+
+        def write(number: int) -> None:
+            for turn in range(40):
+                opened[number].update(ids="shared", metadatas={f"{number}-{turn}": turn})
+                opened[number].upsert(ids=f"new{turn}", embeddings=[turn], metadatas={f"by{number}": turn})
+
+        together(write)
+        things = opened[0]
         assert things.get("shared")["metadatas"] == [{f"{n}-{turn}": turn for n in range(2) for turn in range(40)}]
         assert things.count(where={"$and": [{"by0": {"$gte": 0}}, {"by1": {"$gte": 0}}]}) == 40
 

@@ -109,6 +109,7 @@ RIGHT: Final[dict[str, dict[str, Any]]] = {
     "StoreSearch": {"embeddings": "AACAPwAAAEA=", "dimension": 2, "k": 2},
     "StoreTextSearch": {"queries": ["apple"], "k": 2},
     "StoreWrite": {"records": {"ids": ["new"], "embeddings": "AACAPwAAAEA=", "dimension": 2}},
+    "StoreRevision": {"records": {"ids": ["new"], "embeddings": "AACAPwAAAEA=", "dimension": 2}},
     "StoreDelete": {"ids": ["nobody"]},
     "HybridSearch": {"searches": [{"limit": {"limit": 2}}]},
 }

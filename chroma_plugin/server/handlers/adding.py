@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from chroma_plugin import requests
+from chroma_plugin import requests, transactions
 from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import ChromaError, InvalidArgumentError
 from chroma_plugin.operations import writing
@@ -21,20 +21,33 @@ from chroma_plugin.requests.writes import AddRequest, UpsertRequest, Write
 from chroma_plugin.server import keys
 from chroma_plugin.server.bodies import Body, embeddings
 from chroma_plugin.server.call import Answer, Call, answer
-from chroma_plugin.server.handlers.extension import whole_records
-from chroma_plugin.types import Records, concatenate
+from chroma_plugin.server.handlers.extension import records_in, whole
+from chroma_plugin.server.handlers.reads import reads_in
+from chroma_plugin.types import Read, Records, concatenate
 
 Outcome: TypeAlias = Answer | Exception
 
 
+class _Given(NamedTuple):
+    """What a request holds, checked."""
+
+    records: Records
+    reads: Sequence[Read] = ()
+    """What its client had read before."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
-    """One request, checked."""
+    """One request."""
 
     place: int
     """Among those that are looked at together."""
     handle: Handle
-    records: Records
+    given: _Given
+
+    @property
+    def records(self) -> Records:
+        return self.given.records
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -48,9 +61,9 @@ class _Asked:
 class _Kind(NamedTuple):
     """What is the same for all requests that may become one."""
 
-    checked: Callable[[Call], Records]
-    write: Callable[[Handle, Records], Collection[str]]
-    """Writes them, and says which ids were known."""
+    checked: Callable[[Call], _Given]
+    write: Callable[[Sequence[_Asked]], Collection[str]]
+    """Writes the records of all, and says which ids were known."""
     answer: Callable[[Records, Collection[str]], Answer]
 
 
@@ -77,7 +90,7 @@ def insert(call: Call) -> Answer:
 
 
 def insert_together(calls: Sequence[Call]) -> list[Outcome]:
-    return _together(calls, _Kind(whole_records, _insert, _told_what_was_known))
+    return _together(calls, _Kind(_checked_insert, _insert, _told_what_was_known))
 
 
 def put(call: Call) -> Answer:
@@ -85,7 +98,7 @@ def put(call: Call) -> Answer:
 
 
 def put_together(calls: Sequence[Call]) -> list[Outcome]:
-    return _together(calls, _Kind(whole_records, _put, lambda *_: answer({})))
+    return _together(calls, _Kind(_checked_put, _put, lambda *_: answer({})))
 
 
 def _only(outcomes: list[Outcome]) -> Answer:
@@ -114,7 +127,7 @@ def _together(calls: Sequence[Call], kind: _Kind) -> list[Outcome]:
 def _written(group: Sequence[_Asked], kind: _Kind) -> dict[int, Outcome]:
     """The outcome for each place."""
     try:
-        known = kind.write(group[0].handle, concatenate([each.records for each in group]))
+        known = kind.write(group)
     except ChromaError as error:
         if len(group) == 1:
             return {group[0].place: error}
@@ -141,31 +154,38 @@ def _groups(asked: Sequence[_Asked]) -> Iterator[list[_Asked]]:
 # -- the kinds -------------------------------------------------------------------------------------------------------
 
 
-def _checked_add(call: Call) -> Records:
+def _checked_add(call: Call) -> _Given:
     body = call.body()
     ids = body.ids(call.config.limits.batch)
-    return requests.add(ids, _needed_embeddings(body), *columns(body), on_conflict="ignore").write.records
+    return _Given(requests.add(ids, _needed_embeddings(body), *columns(body), on_conflict="ignore").write.records)
 
 
-def _add(handle: Handle, records: Records) -> Collection[str]:
+def _add(group: Sequence[_Asked]) -> Collection[str]:
+    handle, records = _joined(group)
     report = run(writing.add(handle, lambda: AddRequest(Write(records, None), "ignore")))
     keep_keys(handle, records, report.added)
     return report.ignored
 
 
-def _checked_upsert(call: Call) -> Records:
+def _checked_upsert(call: Call) -> _Given:
     body = call.body()
     ids = body.ids(call.config.limits.batch)
-    return requests.upsert(ids, _needed_embeddings(body), *columns(body), metadata_mode="merge").write.records
+    return _Given(requests.upsert(ids, _needed_embeddings(body), *columns(body), metadata_mode="merge").write.records)
 
 
-def _upsert(handle: Handle, records: Records) -> Collection[str]:
+def _upsert(group: Sequence[_Asked]) -> Collection[str]:
+    handle, records = _joined(group)
     report = run(writing.upsert(handle, lambda: UpsertRequest(Write(records, None), "merge")))
     keep_keys(handle, records, records.ids)
     return report.replaced
 
 
-def _insert(handle: Handle, records: Records) -> Collection[str]:
+def _checked_insert(call: Call) -> _Given:
+    return _Given(whole(records_in(call.body(), call.config.limits.batch)))
+
+
+def _insert(group: Sequence[_Asked]) -> Collection[str]:
+    handle, records = _joined(group)
     with _writing(handle, records) as store:
         known = set(store.insert(records))
     keep_keys(handle, records, [id for id in records.ids if id not in known])
@@ -176,11 +196,34 @@ def _told_what_was_known(records: Records, known: Collection[str]) -> Answer:
     return answer({"known": [id for id in records.ids if id in known]})
 
 
-def _put(handle: Handle, records: Records) -> Collection[str]:
-    with _writing(handle, records) as store:
+def _checked_put(call: Call) -> _Given:
+    body = call.body()
+    return _Given(
+        whole(records_in(body, call.config.limits.batch)),
+        reads_in(body, call.collection().info.metric),
+    )
+
+
+def _put(group: Sequence[_Asked]) -> Collection[str]:
+    """StaleReadError when what a client has read before is not so any more."""
+    handle, records = _joined(group)
+    reads = [read for each in group for read in each.given.reads]
+
+    def revise(store: CollectionStore) -> None:
+        transactions.check(reads, store)
         store.put(records)
+
+    with _writing(handle, records) as store:
+        if reads:
+            store.revise(revise)
+        else:
+            store.put(records)
     keep_keys(handle, records, records.ids)
     return ()
+
+
+def _joined(group: Sequence[_Asked]) -> tuple[Handle, Records]:
+    return group[0].handle, concatenate([each.records for each in group])
 
 
 @contextmanager

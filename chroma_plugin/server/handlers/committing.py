@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,13 +9,13 @@ from chroma_plugin import transactions
 from chroma_plugin.backend import Change, CollectionStore
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.requests.ids import wanted_ids
-from chroma_plugin.requests.shown import kind
 from chroma_plugin.server import keys
 from chroma_plugin.server.bodies import Body
 from chroma_plugin.server.call import Answer, Call, answer
-from chroma_plugin.server.handlers.extension import records_in, scan_in, search_in, text_search_in, where_in, whole
+from chroma_plugin.server.handlers.extension import records_in, whole
+from chroma_plugin.server.handlers.reads import reads_in
 from chroma_plugin.sessions.open_collection import OpenCollection
-from chroma_plugin.types import Count, Metric, Question, Read, Records
+from chroma_plugin.types import Read, Records
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,27 +55,7 @@ def _part(call: Call, body: Body) -> _Part:
         written = whole(records_in(body, call.config.limits.batch))
     return _Part(
         opened,
-        reads=[_read(read, opened.info.metric) for read in body.each("reads")],
+        reads=reads_in(body, opened.info.metric),
         deleted=wanted_ids(body.given("deleted", list) or []),
         written=written,
     )
-
-
-def _read(body: Body, metric: Metric) -> Read:
-    try:
-        answer = binascii.unhexlify(body.needed("answer", str))
-    except ValueError as error:
-        raise InvalidArgumentError(f"answer is no hexadecimal digest: {kind(body.any('answer'))}.") from error
-    return Read(_question(body, metric), answer)
-
-
-def _question(body: Body, metric: Metric) -> Question:
-    if (scan := body.inside("scan")) is not None:
-        return scan_in(scan)
-    if (count := body.inside("count")) is not None:
-        return Count(where_in(count))
-    if (search := body.inside("search")) is not None:
-        return search_in(search, metric)
-    if (search_text := body.inside("search_text")) is not None:
-        return text_search_in(search_text)
-    raise InvalidArgumentError("A read has no question: scan, count, search or search_text.")

@@ -6,34 +6,28 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from chroma_plugin import requests
+from chroma_plugin import requests, transactions
+from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import InvalidArgumentError
-from chroma_plugin.filters.ast import Expr
-from chroma_plugin.filters.wire import from_wire, path_from_wire
+from chroma_plugin.filters.wire import from_wire
 from chroma_plugin.operations import pushdown
-from chroma_plugin.requests import paging
-from chroma_plugin.requests.documents import query_texts
 from chroma_plugin.requests.ids import wanted_ids, written_ids
-from chroma_plugin.requests.shown import kind
 from chroma_plugin.server import keys
 from chroma_plugin.server.bodies import Body, packed
 from chroma_plugin.server.call import Answer, Call, answer
+from chroma_plugin.server.handlers.questions import scan_in, search_in, text_search_in, where_in
+from chroma_plugin.server.handlers.reads import reads_in
 from chroma_plugin.types import (
-    FIELDS,
     NO_FIELDS,
     Field,
     Hits,
-    Metric,
-    Order,
     Ranked,
     Records,
     Scan,
-    Search,
-    TextSearch,
     concatenate,
 )
 
@@ -42,17 +36,24 @@ _WHOLE: Final[frozenset[Field]] = frozenset(("embeddings", "documents", "metadat
 
 
 def update(call: Call) -> Answer:
-    """Ids that are gone meanwhile are passed over."""
+    """Ids that are gone meanwhile are passed over. 409 when what the client has read before is stale."""
     opened = call.collection()
-    records = records_in(call.body(), call.config.limits.batch)
-    with opened.writing() as store:
-        if records.embeddings is not None:
-            opened.check_dimension(store, records.embeddings)
+    body = call.body()
+    records, reads = records_in(body, call.config.limits.batch), reads_in(body, opened.info.metric)
+
+    def revise(store: CollectionStore) -> Records:
+        transactions.check(reads, store)
         known = {id for batch in store.scan(Scan(ids=records.ids, fields=NO_FIELDS)) for id in batch.ids}
         rows = [row for row, id in enumerate(records.ids) if id in known]
         changed = records if len(rows) == len(records) else records.take(rows)
         if rows:
             store.update(changed)
+        return changed
+
+    with opened.writing() as store:
+        if records.embeddings is not None:
+            opened.check_dimension(store, records.embeddings)
+        changed = store.revise(revise)
     keys.keep(opened, changed.metadatas or ())
     return answer({})
 
@@ -119,13 +120,8 @@ def stats(call: Call) -> Answer:
 # -- records in ----------------------------------------------------------------------------------------------------
 
 
-def whole_records(call: Call) -> Records:
-    """Those of a put or an insert. Raises InvalidArgumentError when a column is missing."""
-    return whole(records_in(call.body(), call.config.limits.batch))
-
-
 def whole(records: Records) -> Records:
-    """The same. Raises InvalidArgumentError when a column is missing."""
+    """The same records. Raises InvalidArgumentError when a column is missing."""
     missing = [name for name in sorted(_WHOLE) if getattr(records, name) is None]
     if missing:
         raise InvalidArgumentError(f"Whole records are needed, but {', '.join(missing)} is missing.")
@@ -143,77 +139,6 @@ def records_in(outer: Body, most: int) -> Records:
         body.given("uris", list), None,
     )  # fmt: skip
     return write.write.records
-
-
-# -- questions in ----------------------------------------------------------------------------------------------------
-
-
-def scan_in(body: Body) -> Scan:
-    return Scan(
-        ids=_ids(body),
-        where=where_in(body),
-        limit=paging.limit(body.any("limit")),
-        offset=paging.offset(body.any("offset")),
-        fields=_fields(body, FIELDS),
-        order=tuple(_order(item) for item in body.given("order", list) or ()),
-    )
-
-
-def search_in(body: Body, metric: Metric) -> Search:
-    """A search of a collection with that metric."""
-    return Search(
-        embeddings=packed(body.needed("embeddings", str), body.needed("dimension", int)),
-        k=paging.n_results(body.any("k")),
-        metric=_metric(body.any("metric"), metric),
-        ids=_ids(body),
-        where=where_in(body),
-        max_distance=paging.max_distance(body.any("max_distance")),
-        fields=_fields(body, NO_FIELDS),
-        exact=paging.flag(body.any("exact", False), "exact"),
-    )
-
-
-def text_search_in(body: Body) -> TextSearch:
-    return TextSearch(
-        queries=query_texts(body.needed("queries", list), "queries") or [],
-        k=paging.n_results(body.any("k")),
-        ids=_ids(body),
-        where=where_in(body),
-        fields=_fields(body, NO_FIELDS),
-    )
-
-
-def where_in(body: Body) -> Expr | None:
-    where = body.data("where", dict)
-    return None if where is None else from_wire(where)
-
-
-def _ids(body: Body) -> list[str] | None:
-    ids = body.given("ids", list)
-    return None if ids is None else wanted_ids(ids)
-
-
-def _fields(body: Body, default: frozenset[Field]) -> frozenset[Field]:
-    names = body.given("fields", list)
-    if names is None:
-        return default
-    for name in names:
-        if type(name) is not str or name not in FIELDS:
-            raise InvalidArgumentError(f"fields holds {kind(name)}; it may hold {', '.join(sorted(FIELDS))}.")
-    return cast("frozenset[Field]", frozenset(names))
-
-
-def _order(item: Any) -> Order:
-    if type(item) is not dict:
-        raise InvalidArgumentError(f"order holds {kind(item)}, which is no object with path and descending.")
-    return Order(path_from_wire(item.get("path")), paging.flag(item.get("descending", False), "descending"))
-
-
-def _metric(value: Any, own: Metric) -> Metric:
-    """The collection's own; asking for another is a mistake of the client."""
-    if value not in (None, own.value):
-        raise InvalidArgumentError(f"This collection measures distances as {own.value!r}, not {kind(value)}.")
-    return own
 
 
 # -- records out -----------------------------------------------------------------------------------------------------
