@@ -82,15 +82,18 @@ class DuckDBRecords:
     def settle(self, last: int) -> None:
         self._mark = None
         with self._file.transaction() as cursor:
-            cursor.execute(
-                f"UPDATE {self._table} SET embedding = NULL WHERE stamp <= ? AND embedding IS NOT NULL", [last]
-            )
+            self._let_go(cursor, last)
         self._file.checkpoint()  # or the log, and DuckDB's picture of it in memory, would hold them still
+
+    def _let_go(self, cursor: Cursor, last: int) -> None:
+        cursor.execute(f"UPDATE {self._table} SET embedding = NULL WHERE stamp <= ? AND embedding IS NOT NULL", [last])
 
     def write(self, removed: Numbers, added: Rows) -> None:
         self._mark = None
         with self._file.transaction() as cursor:
             self._remove(cursor, removed)
+            if added.embeddings is None:
+                self._let_go(cursor, int(added.stamps[0]))
             if len(added) <= _FEW:
                 self._insert_few(cursor, added)
             else:
@@ -143,8 +146,6 @@ class DuckDBRecords:
 
 
 def _arrays(rows: Rows, part: slice) -> dict[str, Any]:
-    assert rows.embeddings is not None
-    embeddings = np.ascontiguousarray(rows.embeddings[part], dtype="<f4")
     return {
         "place": rows.places[part],
         "stamp": rows.stamps[part],
@@ -152,8 +153,14 @@ def _arrays(rows: Rows, part: slice) -> dict[str, Any]:
         "document": _texts(rows.documents[part]),
         "metadata": _texts(rows.metadatas[part]),
         "uri": _texts(rows.uris[part]),
-        "embedding": _objects([row.tobytes() for row in embeddings]),
+        "embedding": _objects(_blobs(rows, part)),
     }
+
+
+def _blobs(rows: Rows, part: slice) -> Sequence[bytes | None]:
+    if rows.embeddings is None:
+        return [None] * len(rows.ids[part])
+    return [row.tobytes() for row in np.ascontiguousarray(rows.embeddings[part], dtype="<f4")]
 
 
 def _texts(values: Sequence[str | None]) -> npt.NDArray[np.object_]:

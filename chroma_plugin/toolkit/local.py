@@ -81,12 +81,13 @@ class LocalStore(CollectionStore):
         makes it before any other.
         """
         if written is None or not len(written):
-            return Step(self, self._table, deleted, self._table.find(deleted), None)
+            return Step(self, self._table, deleted, self._table.find(deleted), None, straight=False)
         table = self._table_for(written)
         old = table.find(dict.fromkeys([*deleted, *written.ids]))
         rows = self._rows(table, written, forgotten=set(deleted))
+        straight = settling.goes_straight(table, rows, self._journal)
         table.prepare(rows)
-        return Step(self, table, deleted, old, rows)
+        return Step(self, table, deleted, old, rows, straight)
 
     def look(self) -> None:
         """After a change, when nobody is kept from writing any more."""
@@ -287,12 +288,14 @@ class Step:
     old: RowNumbers
     """Rows that die."""
     rows: Rows | None
+    straight: bool
+    """The vectors do not go to the journal."""
 
     def write(self) -> None:
         """To the journal."""
         journal, places = self.store._journal, self.table.places[:][self.old]
         if self.rows is not None:
-            journal.write(places, self.rows)
+            journal.write(places, settling.settled_first(self.table, self.rows) if self.straight else self.rows)
         elif len(places):
             journal.remove(places)
 
