@@ -199,13 +199,11 @@ class Table:
 
     def append(self, rows: Rows) -> None:
         """Publish new rows, which were prepared; rows of the same ids die."""
-        self.change((), rows)
+        self.change((), rows, self.find(rows.ids))
 
-    def change(self, deleted: Iterable[str], rows: Rows | None) -> None:
-        """Publish at once that those records are gone, and new rows, as `append` does."""
-        deleted = list(deleted)
+    def change(self, deleted: Sequence[str], rows: Rows | None, dead: RowNumbers) -> None:
+        """Publish at once that those records are gone, and new rows; ``dead`` are the rows of both until now."""
         view = self.view
-        dead = self.find(dict.fromkeys(deleted if rows is None else [*deleted, *rows.ids]))
         self._ids.forget(deleted)
         if rows is None:
             self._publish(dead, view.length, view.count - len(dead), view.in_order)
@@ -346,4 +344,5 @@ def _blank(count: int) -> tuple[Sequence[str | None], ...]:
 
 
 def _ascends(last: Numbers, places: Numbers) -> bool:
-    return bool(np.all(np.diff(np.concatenate([last, places])) > 0))
+    every = np.concatenate([last, places])
+    return bool((every[1:] > every[:-1]).all())
