@@ -90,7 +90,8 @@ class DuckDBRecords:
 
     def write(self, removed: Numbers, added: Rows) -> None:
         self._mark = None
-        with self._file.transaction() as cursor:
+        is_one = len(added) == 1 and not len(removed) and added.embeddings is not None
+        with self._file.statement() if is_one else self._file.transaction() as cursor:
             self._remove(cursor, removed)
             if added.embeddings is None:
                 self._let_go(cursor, int(added.stamps[0]))
@@ -113,7 +114,7 @@ class DuckDBRecords:
 
     def remove(self, places: Numbers) -> None:
         self._mark = None
-        with self._file.transaction() as cursor:
+        with self._file.statement() as cursor:
             self._remove(cursor, places)
 
     def _remove(self, cursor: Cursor, places: Numbers) -> None:
@@ -129,7 +130,7 @@ class DuckDBRecords:
             return
         self._mark = None
         changes = ", ".join(f"{name} = given.{name}" for name in arrays)
-        with self._file.transaction() as cursor:
+        with self._file.statement() as cursor:
             cursor.execute_with(
                 {"place": patch.places, **arrays},
                 f"UPDATE {self._table} SET {changes} FROM given WHERE {self._table}.place = given.place",
