@@ -226,7 +226,7 @@ class File:
         import duckdb
 
         try:
-            connection.execute("SELECT 1")
+            connection.execute("SELECT 1").fetchall()
         except duckdb.Error:
             self._shut_and_hold()
             self._undecided = head, log
