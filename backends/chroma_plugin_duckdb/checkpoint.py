@@ -18,7 +18,7 @@ import orjson
 
 from chroma_plugin.errors import StorageError
 from chroma_plugin.toolkit.checked_file import read_checked, write_checked
-from chroma_plugin.toolkit.files import sync
+from chroma_plugin.toolkit.files import sync, write_at
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin.version import __version__
 
@@ -56,7 +56,7 @@ def undo(path: Path, descriptor: int, *, read_only: bool) -> None:
             raise StorageError(f"A checkpoint of {path} was cut short. Open it once without read_only: it is undone.")
         return
     for at, block in changed:
-        _write(descriptor, memoryview(block), at)
+        write_at(descriptor, memoryview(block), at)
     os.fsync(descriptor)
     place.unlink()
     sync(path.parent)
@@ -91,9 +91,3 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path, descriptor: int) ->
 def blocks_of(path: Path) -> Path:
     """Where the copies of blocks of a DuckDB file stand while a checkpoint of it is made."""
     return path.with_name(f"{path.name}.blocks")
-
-
-def _write(descriptor: int, data: memoryview, place: int) -> None:
-    while data:
-        written = os.pwrite(descriptor, data, place)
-        data, place = data[written:], place + written

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +43,8 @@ _SAFE: Final = {
     "autoload_known_extensions": "false",
     # Checkpoints are ours to make, see `checkpoint`.
     "wal_autocheckpoint": "1000GB",
+    # Our statements are small, and to wake another thread for one takes a tenth of an `add`.
+    "threads": "1",
     # What was needed for a while goes back to the system, some seconds later.
     "allocator_background_threads": "true",
 }
@@ -150,11 +152,18 @@ class File:
         if descriptor is not None:
             os.close(descriptor)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
+    def transaction(self) -> AbstractContextManager[Cursor]:
         """All that is executed inside is kept, and on disk, when the block ends; or nothing of it, when it raises. A
         transaction inside another is part of that one.
         """
+        return self._change(alone=False)
+
+    def statement(self) -> AbstractContextManager[Cursor]:
+        """The same for one statement. DuckDB commits it as it is executed: that takes two calls less."""
+        return self._change(alone=True)
+
+    @contextmanager
+    def _change(self, *, alone: bool) -> Iterator[Cursor]:
         with self._lock:
             if self.read_only:
                 raise ReadOnlyError(f"{self.path} was opened read_only: open it without, to write.")
@@ -165,12 +174,14 @@ class File:
             with translated(self.path):
                 self._name_log()
                 log = log_size(self.path)
-                connection.execute("BEGIN")
+                if not alone:
+                    connection.execute("BEGIN")
             self._changing = True
             try:
                 yield Cursor(connection, self.path)
-                with translated(self.path):
-                    connection.execute("COMMIT")
+                if not alone:
+                    with translated(self.path):
+                        connection.execute("COMMIT")
             except BaseException:
                 self._roll_back(connection, log)
                 raise
@@ -217,7 +228,7 @@ class File:
         import duckdb
 
         try:
-            connection.execute("SELECT 1")
+            connection.execute("SELECT 1").fetchall()
         except duckdb.Error:
             self._shut_and_hold()
             self._undecided = head, log

@@ -82,15 +82,19 @@ class DuckDBRecords:
     def settle(self, last: int) -> None:
         self._mark = None
         with self._file.transaction() as cursor:
-            cursor.execute(
-                f"UPDATE {self._table} SET embedding = NULL WHERE stamp <= ? AND embedding IS NOT NULL", [last]
-            )
+            self._let_go(cursor, last)
         self._file.checkpoint()  # or the log, and DuckDB's picture of it in memory, would hold them still
+
+    def _let_go(self, cursor: Cursor, last: int) -> None:
+        cursor.execute(f"UPDATE {self._table} SET embedding = NULL WHERE stamp <= ? AND embedding IS NOT NULL", [last])
 
     def write(self, removed: Numbers, added: Rows) -> None:
         self._mark = None
-        with self._file.transaction() as cursor:
+        is_one = len(added) == 1 and not len(removed) and added.embeddings is not None
+        with self._file.statement() if is_one else self._file.transaction() as cursor:
             self._remove(cursor, removed)
+            if added.embeddings is None:
+                self._let_go(cursor, int(added.stamps[0]))
             if len(added) <= _FEW:
                 self._insert_few(cursor, added)
             else:
@@ -110,7 +114,7 @@ class DuckDBRecords:
 
     def remove(self, places: Numbers) -> None:
         self._mark = None
-        with self._file.transaction() as cursor:
+        with self._file.statement() as cursor:
             self._remove(cursor, places)
 
     def _remove(self, cursor: Cursor, places: Numbers) -> None:
@@ -126,7 +130,7 @@ class DuckDBRecords:
             return
         self._mark = None
         changes = ", ".join(f"{name} = given.{name}" for name in arrays)
-        with self._file.transaction() as cursor:
+        with self._file.statement() as cursor:
             cursor.execute_with(
                 {"place": patch.places, **arrays},
                 f"UPDATE {self._table} SET {changes} FROM given WHERE {self._table}.place = given.place",
@@ -143,8 +147,6 @@ class DuckDBRecords:
 
 
 def _arrays(rows: Rows, part: slice) -> dict[str, Any]:
-    assert rows.embeddings is not None
-    embeddings = np.ascontiguousarray(rows.embeddings[part], dtype="<f4")
     return {
         "place": rows.places[part],
         "stamp": rows.stamps[part],
@@ -152,8 +154,14 @@ def _arrays(rows: Rows, part: slice) -> dict[str, Any]:
         "document": _texts(rows.documents[part]),
         "metadata": _texts(rows.metadatas[part]),
         "uri": _texts(rows.uris[part]),
-        "embedding": _objects([row.tobytes() for row in embeddings]),
+        "embedding": _objects(_blobs(rows, part)),
     }
+
+
+def _blobs(rows: Rows, part: slice) -> Sequence[bytes | None]:
+    if rows.embeddings is None:
+        return [None] * len(rows.ids[part])
+    return [row.tobytes() for row in np.ascontiguousarray(rows.embeddings[part], dtype="<f4")]
 
 
 def _texts(values: Sequence[str | None]) -> npt.NDArray[np.object_]:

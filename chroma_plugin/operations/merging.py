@@ -99,7 +99,10 @@ def merged_metadata(old: Metadata | None, new: Metadata | None) -> Metadata | No
     """``old`` with the keys of ``new``; a key that ``new`` sets to None is gone. Nothing left is None."""
     if new is None:
         return old
-    return {key: value for key, value in {**(old or {}), **new}.items() if value is not None or key not in new} or None
+    merged = {**(old or {}), **new}
+    if None in new.values():
+        merged = {key: value for key, value in merged.items() if value is not None or key not in new}
+    return merged or None
 
 
 def _merged(new: Sequence[Metadata | None], old: Sequence[Metadata | None] | None) -> list[Metadata | None]:

@@ -86,6 +86,14 @@ def _copy_some(source: int, target: int, place: int, count: int) -> int:
     return os.write(target, os.pread(source, count, place))
 
 
+def write_at(descriptor: int, data: memoryview, place: int) -> int:
+    """All of it; returns the place behind it."""
+    while data:
+        written = os.pwrite(descriptor, data, place)
+        data, place = data[written:], place + written
+    return place
+
+
 def discard(path: Path) -> None:
     """Delete a file that may be thrown away, or the directory that somebody put in its place."""
     if path.is_dir() and not path.is_symlink():

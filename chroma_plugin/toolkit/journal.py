@@ -36,7 +36,9 @@ class Journal(Protocol):
         """The vectors with stamps up to this one are on disk in `vector_directory`: they need not be kept here."""
 
     def write(self, removed: Numbers, added: Rows) -> None:
-        """Remove the records at those places, then add those; the two may share places."""
+        """Remove the records at those places, then add those; the two may share places. ``added`` without embeddings:
+        those of all records, with the new ones, are on disk in `vector_directory` and need not be kept here.
+        """
 
     def remove(self, places: Numbers) -> None:
         """Remove the records at those places."""

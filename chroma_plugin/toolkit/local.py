@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -81,12 +81,16 @@ class LocalStore(CollectionStore):
         makes it before any other.
         """
         if written is None or not len(written):
-            return Step(self, self._table, deleted, self._table.find(deleted), None)
+            return Step(self, self._table, deleted, self._table.find(dict.fromkeys(deleted)), None, straight=False)
         table = self._table_for(written)
-        old = table.find(dict.fromkeys([*deleted, *written.ids]))
-        rows = self._rows(table, written, forgotten=set(deleted))
+        replaced = np.array(table.rows_of(written.ids), dtype=np.intp)
+        rows = self._rows(table, written, replaced, forgotten=set(deleted))
+        old = replaced[replaced >= 0]
+        if deleted:
+            old = np.union1d(old, table.find(deleted))
+        straight = settling.goes_straight(table, rows, self._journal)
         table.prepare(rows)
-        return Step(self, table, deleted, old, rows)
+        return Step(self, table, deleted, old, rows, straight)
 
     def look(self) -> None:
         """After a change, when nobody is kept from writing any more."""
@@ -111,11 +115,11 @@ class LocalStore(CollectionStore):
             if not len(rows):
                 return
             patch = Patch(table.places[:][rows], records.documents, as_json(records.metadatas), records.uris)
-            new = self._patched(table, rows, patch)
+            new = _patched(table, records.ids, rows, patch)
             table.prepare(new)
             self._journal.patch(patch)
             with self._publishing:
-                table.append(new)
+                table.change((), new, rows)
         self._upkeep.look()
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -138,13 +142,13 @@ class LocalStore(CollectionStore):
         # The first record decides the dimension.
         return self._table if self._table.dimension == dimension else Table(dimension)
 
-    def _rows(self, table: Table, records: Records, forgotten: Set[str]) -> Rows:
+    def _rows(self, table: Table, records: Records, old: RowNumbers, forgotten: Set[str]) -> Rows:
+        """``old``: where those records are now; -1 for new ones."""
         assert records.embeddings is not None
         count = len(records)
         stamps = np.arange(self._next, self._next + count, dtype=np.int64)
         self._next += count
         places = stamps.copy()
-        old = np.array(table.rows_of(records.ids), dtype=np.intp)
         known = old >= 0
         if forgotten:
             known &= np.array([id not in forgotten for id in records.ids], dtype=np.bool_)
@@ -158,20 +162,6 @@ class LocalStore(CollectionStore):
             documents=_column(records.documents, count),
             metadatas=_column(as_json(records.metadatas), count),
             uris=_column(records.uris, count),
-        )
-
-    @staticmethod
-    def _patched(table: Table, rows: RowNumbers, patch: Patch) -> Rows:
-        """New versions of those rows; the vectors, and with them the stamps, stay."""
-        ids, documents, metadatas, uris = table.texts.take(rows, tuple(Kind))
-        return Rows(
-            ids=cast(list[str], ids),
-            places=patch.places,
-            stamps=table.stamps[:][rows],
-            embeddings=table.vectors.take(rows),
-            documents=documents if patch.documents is None else list(patch.documents),
-            metadatas=metadatas if patch.metadatas is None else list(patch.metadatas),
-            uris=uris if patch.uris is None else list(patch.uris),
         )
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -287,20 +277,38 @@ class Step:
     old: RowNumbers
     """Rows that die."""
     rows: Rows | None
+    straight: bool
+    """The vectors do not go to the journal."""
 
     def write(self) -> None:
         """To the journal."""
         journal, places = self.store._journal, self.table.places[:][self.old]
         if self.rows is not None:
-            journal.write(places, self.rows)
+            journal.write(places, settling.settled_first(self.table, self.rows) if self.straight else self.rows)
         elif len(places):
             journal.remove(places)
 
     def publish(self) -> None:
         """To all readers, at once."""
         with self.store._publishing:
-            self.table.change(self.deleted, self.rows)
+            self.table.change(self.deleted, self.rows, self.old)
             self.store._table = self.table
+
+
+def _patched(table: Table, ids: Sequence[str], rows: RowNumbers, patch: Patch) -> Rows:
+    """New versions of those rows; the vectors, and with them the stamps, stay."""
+    given = {Kind.DOCUMENT: patch.documents, Kind.METADATA: patch.metadatas, Kind.URI: patch.uris}
+    kept = [kind for kind, texts in given.items() if texts is None]
+    texts = given | dict(zip(kept, table.texts.take(rows, kept), strict=True))
+    return Rows(
+        ids=list(ids),
+        places=patch.places,
+        stamps=table.stamps[:][rows],
+        embeddings=table.vectors.take(rows),
+        documents=_column(texts[Kind.DOCUMENT], len(rows)),
+        metadatas=_column(texts[Kind.METADATA], len(rows)),
+        uris=_column(texts[Kind.URI], len(rows)),
+    )
 
 
 def graph_settings(info: CollectionInfo) -> GraphSettings:

@@ -1,13 +1,15 @@
 """Moving the vectors of a collection from its journal into a file, and finding them again.
 
 The journal keeps a vector until it is settled. So a vector is on disk in at least one of the two places at any moment:
-the file is on disk, with its header, before the journal lets go of what is in it.
+the file is on disk, with its header, before the journal lets go of what is in it. Vectors of a bulk never go to the
+journal, which would write each of them three times: they are settled before it is told of their records.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 SETTLE_FROM: Final = 4 << 20
 """Bytes of vectors that are worth settling. A smaller collection stays in the journal: one file less to open."""
+STRAIGHT_FROM: Final = SETTLE_FROM
+"""Bytes of vectors in one write that go straight into the file."""
 _ROWS_AT_ONCE: Final = 10_000
 
 
@@ -112,18 +116,51 @@ def settle(store: LocalStore, journal: Journal) -> None:
     assert directory is not None
     view = store.view
     table, stamps = view.table, view.table.stamps[: view.length]
-    if isinstance(table.vectors, VectorFile):
-        table.vectors.settle(stamps)
-    else:
-        with _new_file(directory, table.dimension) as file:
-            _copy(table, 0, view.length, file)
-            file.settle(stamps)
-            with store.writing:
-                _copy(table, view.length, store.view.length, file)
-                table.vectors = file
-        file.remove_others()
+    with table.moving:
+        if not isinstance(table.vectors, VectorFile):
+            with _new_file(directory, table.dimension) as file:
+                _copy(table, 0, view.length, file)
+                file.settle(stamps)
+                with store.writing:
+                    _copy(table, view.length, store.view.length, file)
+                    table.vectors = file
+            file.remove_others()
+    table.vectors.settle(stamps)
     let_go(table, journal)
     table.vectors.release()
+
+
+def goes_straight(table: Table, rows: Rows, journal: Journal) -> bool:
+    """Whether the vectors of new rows are so many that they go straight into the file, which is there then. The caller
+    holds the writer's lock.
+    """
+    assert rows.embeddings is not None
+    if rows.embeddings.nbytes < STRAIGHT_FROM or not possible(journal):
+        return False
+    if isinstance(table.vectors, VectorFile):
+        return True
+    if not table.moving.acquire(blocking=False):
+        return False  # whoever moves them waits for this writer
+    try:
+        _move(table, journal)
+    finally:
+        table.moving.release()
+    return True
+
+
+def _move(table: Table, journal: Journal) -> None:
+    directory = journal.vector_directory()
+    assert directory is not None
+    with _new_file(directory, table.dimension) as file:
+        _copy(table, 0, len(table.vectors), file)
+        table.vectors = file
+
+
+def settled_first(table: Table, rows: Rows) -> Rows:
+    """Put the vectors of the table on disk, and those of rows for which it was prepared; the rows without them."""
+    assert isinstance(table.vectors, VectorFile)
+    table.vectors.settle(np.concatenate([table.stamps[:], rows.stamps]))
+    return replace(rows, embeddings=None)
 
 
 @contextmanager

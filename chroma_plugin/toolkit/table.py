@@ -152,6 +152,8 @@ class Table:
         self._deriving = threading.Lock()
         self._alive = Growing(np.bool_)
         self.view = View(self, 0, self._alive[:], 0, in_order=True)
+        self.moving = threading.Lock()
+        """Held while the vectors move from memory into a file."""
 
     @property
     def documents(self) -> Sequence[str | None]:
@@ -177,19 +179,31 @@ class Table:
     def prepare(self, rows: Rows) -> None:
         """Make room and write the vectors, so that `append` can't fail once the journal has written."""
         assert rows.embeddings is not None
+        if len(stamps := self.vectors.unclaimed()):
+            self._bury(stamps)
         for array in (self.places, self.stamps, self._alive):
             array.reserve(len(rows))
         self.vectors.stage(rows.embeddings)
 
+    def _bury(self, stamps: Numbers) -> None:
+        """Rows that the file of vectors has, and the journal has not: the write has failed. They were never alive."""
+        count, view = len(stamps), self.view
+        self.texts.extend(_blank(count))
+        self.places.fill(int(self.places[-1:].max(initial=-1)), count)
+        self.stamps.extend(stamps)
+        self.vectors.publish(count)
+        with self._deriving:
+            self._squares.values.fill(0, count)
+        self._alive.fill(False, count)
+        self._publish(_NO_ROWS, view.length + count, view.count, view.in_order)
+
     def append(self, rows: Rows) -> None:
         """Publish new rows, which were prepared; rows of the same ids die."""
-        self.change((), rows)
+        self.change((), rows, self.find(rows.ids))
 
-    def change(self, deleted: Iterable[str], rows: Rows | None) -> None:
-        """Publish at once that those records are gone, and new rows, as `append` does."""
-        deleted = list(deleted)
+    def change(self, deleted: Sequence[str], rows: Rows | None, dead: RowNumbers) -> None:
+        """Publish at once that those records are gone, and new rows; ``dead`` are the rows of both until now."""
         view = self.view
-        dead = self.find(dict.fromkeys(deleted if rows is None else [*deleted, *rows.ids]))
         self._ids.forget(deleted)
         if rows is None:
             self._publish(dead, view.length, view.count - len(dead), view.in_order)
@@ -213,7 +227,7 @@ class Table:
     def restore(self, stamps: Numbers, batches: Iterable[Rows]) -> None:
         """Begin with records whose vectors are there: row i has the stamp ``stamps[i]``; what no record has is dead."""
         count = len(stamps)
-        self.texts.extend(([""] * count, [None] * count, [None] * count, [None] * count))
+        self.texts.extend(_blank(count))
         places, alive = np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=np.bool_)
         row_of_stamp = _Finder(stamps)
         for batch in batches:
@@ -296,6 +310,7 @@ class Table:
         return sum(array.nbytes for array in arrays) + derived
 
 
+_NO_ROWS: Final = np.empty(0, dtype=np.intp)
 _ROWS_AT_ONCE: Final = 10_000
 """How many decoded metadata dicts are held at a time while columns are built."""
 
@@ -323,5 +338,11 @@ class _Finder:
         return self._order[at]
 
 
+def _blank(count: int) -> tuple[Sequence[str | None], ...]:
+    """The texts of rows that no record has."""
+    return [""] * count, [None] * count, [None] * count, [None] * count
+
+
 def _ascends(last: Numbers, places: Numbers) -> bool:
-    return bool(np.all(np.diff(np.concatenate([last, places])) > 0))
+    every = np.concatenate([last, places])
+    return bool((every[1:] > every[:-1]).all())

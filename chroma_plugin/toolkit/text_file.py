@@ -21,7 +21,7 @@ import numpy.typing as npt
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.filters.regex import Expression
 from chroma_plugin.toolkit.blocks import Blocks
-from chroma_plugin.toolkit.files import discard, naming
+from chroma_plugin.toolkit.files import discard, naming, write_at
 from chroma_plugin.toolkit.occurrences import occurrences
 from chroma_plugin.toolkit.vectors import RowNumbers
 
@@ -195,9 +195,8 @@ def append(path: Path, texts: Sequence[Sequence[str | None]], known: TextFile | 
             for first in range(0, len(texts[0]), _ROWS_AT_ONCE):
                 encoded = [_encoded(column[first : first + _ROWS_AT_ONCE]) for column in texts]
                 lengths.append(np.array([[_length(text) for text in column] for column in encoded], dtype=np.int32).T)
-                size = _write(
-                    descriptor, b"".join(text or b"" for row in zip(*encoded, strict=True) for text in row), size
-                )
+                joined = b"".join(text or b"" for row in zip(*encoded, strict=True) for text in row)
+                size = write_at(descriptor, memoryview(joined), size)
             os.fsync(descriptor)
             before = blocks or _blocks(path, descriptor, 0, [])
             checksums = before.on(descriptor).grown(size).checksums
@@ -212,15 +211,6 @@ def _encoded(texts: Sequence[str | None]) -> list[bytes | None]:
 
 def _length(text: bytes | None) -> int:
     return -1 if text is None else len(text)
-
-
-def _write(descriptor: int, data: bytes, place: int) -> int:
-    """Returns the place behind it."""
-    left = memoryview(data)
-    while left:
-        written = os.pwrite(descriptor, left, place)
-        left, place = left[written:], place + written
-    return place
 
 
 def _blocks(path: Path, descriptor: int, size: int, checksums: Sequence[int]) -> Blocks:

@@ -2,11 +2,12 @@
 
 A vector is first kept by the journal, together with its record. When enough have gathered, they are *settled*: put on
 disk here, with the stamp of each, and named by a header. From then on the journal need not hold them any more. Rows
-behind the header's end are only there for this process; the next one has them from the journal.
+behind the header's end are only there for this process; the next one has them from the journal. Those of a bulk are
+settled before the journal writes their records, which then never has them.
 
 Three files with one number: ``7.vectors`` (float32 rows), ``7.stamps`` (int64 each) and ``7.header``, JSON, which
-is replaced whole and makes the others valid. Compaction begins the next number. Every block has a checksum, which is
-looked at before its first use.
+is replaced whole and makes the others valid. What it names is never changed. Compaction begins the next number. Every
+block has a checksum, which is looked at before its first use.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ import orjson
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.damage import way_out
-from chroma_plugin.toolkit.files import naming, replace_file, sync
+from chroma_plugin.toolkit.files import naming, replace_file, sync, write_at
 from chroma_plugin.toolkit.formats import refuse_newer
-from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers
+from chroma_plugin.toolkit.vectors import NO_STAMPS, MemoryVectors, RowNumbers
 from chroma_plugin.types import Matrix
 from chroma_plugin.version import __version__
 
@@ -83,6 +84,7 @@ class VectorFile:
         self._capacity = header.rows
         self._map: mmap.mmap | None = None
         self._mapping = threading.Lock()
+        self._settling = threading.Lock()
 
     # -- making and finding ------------------------------------------------------------------------------------------
 
@@ -126,9 +128,7 @@ class VectorFile:
         place = self._length * self._width
         with naming(self.path):
             self._reserve(len(embeddings))
-            while data:
-                written = os.pwrite(self._descriptor, data, place)
-                data, place = data[written:], place + written
+            write_at(self._descriptor, data, place)
 
     def _reserve(self, count: int) -> None:
         """Make room on the disk: a full one must be noticed here, not when a mapped page is written back."""
@@ -150,6 +150,9 @@ class VectorFile:
             self._blocks.look_at(rows * self._width // self._blocks.block)
         return self._mapped(self._length)[rows]
 
+    def unclaimed(self) -> npt.NDArray[np.int64]:
+        return self.stamps()[self._length :] if self.settled > self._length else NO_STAMPS
+
     def release(self) -> None:
         with self._mapping:
             if self._map is not None:
@@ -157,9 +160,9 @@ class VectorFile:
 
     def trim(self) -> None:
         """Give back the room on the disk that was made and not used."""
+        self._capacity = max(self._length, self.settled)
         with naming(self.path):
-            os.ftruncate(self._descriptor, self._length * self._width)
-        self._capacity = self._length
+            os.ftruncate(self._descriptor, self._capacity * self._width)
 
     @property
     def nbytes(self) -> int:
@@ -184,20 +187,39 @@ class VectorFile:
         return self._header.rows
 
     def settle(self, stamps: npt.NDArray[np.int64]) -> None:
-        """Put the first ``len(stamps)`` rows on disk, for good, each with its stamp."""
+        """Put the first ``len(stamps)`` rows on disk, for good, each with its stamp; staged ones may be among them."""
+        with self._settling:
+            # A bulk may have been quicker than the background.
+            if len(stamps) > self.settled:
+                self._settle(stamps)
+
+    def _settle(self, stamps: npt.NDArray[np.int64]) -> None:
         rows = len(stamps)
         with naming(self.path):
             self._become_latest()
             os.fsync(self._descriptor)
+            numbers = stamps[self.settled :].astype("<i8").tobytes()
+            self._append_stamps(numbers)
         blocks = self._blocks.grown(rows * self._width)
-        numbers = stamps.astype("<i8").tobytes()
-        replace_file(self.path.with_suffix(".stamps"), lambda temporary: temporary.write_bytes(numbers))
-        in_block = self._header.in_block
-        header = Header(_FORMAT, __version__, self.dimension, rows, zlib.crc32(numbers), in_block, blocks.checksums)
+        in_block, checksum = self._header.in_block, zlib.crc32(numbers, self._header.stamps_checksum)
+        header = Header(_FORMAT, __version__, self.dimension, rows, checksum, in_block, blocks.checksums)
         text = orjson.dumps(asdict(header))
         sealed = b"%d %s" % (zlib.crc32(text), text)
         replace_file(self.path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
         self._blocks, self._header = blocks, header
+
+    def _append_stamps(self, numbers: bytes) -> None:
+        """Behind those that the header names; what an attempt has left there that failed is written over."""
+        path = self.path.with_suffix(".stamps")
+        if not self.settled:
+            replace_file(path, lambda temporary: temporary.write_bytes(numbers))
+            return
+        descriptor = os.open(path, os.O_WRONLY)
+        try:
+            write_at(descriptor, memoryview(numbers), self.settled * 8)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _become_latest(self) -> None:
         """Delete the header of an attempt to replace this file that neither succeeded nor could be cleared away: the

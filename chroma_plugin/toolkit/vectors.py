@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from chroma_plugin.toolkit.growing import Growing
 from chroma_plugin.types import Matrix
 
 RowNumbers = npt.NDArray[np.intp]
+
+
+NO_STAMPS: Final = np.empty(0, dtype=np.int64)
 
 
 class Vectors(Protocol):
@@ -31,6 +34,9 @@ class Vectors(Protocol):
 
     def take(self, rows: RowNumbers) -> Matrix:
         """A copy of those rows, in this order."""
+
+    def unclaimed(self) -> npt.NDArray[np.int64]:
+        """The stamps of rows behind the end that are on disk all the same: the write they were for has failed."""
 
     def release(self) -> None:
         """Nobody needs all of them soon: memory that can be had again from a file may be given back."""
@@ -60,6 +66,9 @@ class MemoryVectors:
 
     def take(self, rows: RowNumbers) -> Matrix:
         return self._rows[:][rows]
+
+    def unclaimed(self) -> npt.NDArray[np.int64]:
+        return NO_STAMPS
 
     def release(self) -> None:
         pass

@@ -78,7 +78,8 @@ def _tear_a_batch() -> None:
 
 
 def _part(rows: Any, part: slice) -> Any:
-    return type(rows)(**{name: getattr(rows, name)[part] for name in type(rows).__slots__})
+    columns = {name: getattr(rows, name) for name in type(rows).__slots__}
+    return type(rows)(**{name: None if column is None else column[part] for name, column in columns.items()})
 
 
 def _swap_rows() -> None:

@@ -165,9 +165,10 @@ class _Maker:
 
 def eager(seed: int) -> None:
     """Have small collections do all that large ones do, at once. Odd seeds: vectors gather before they are settled, and
-    the log is moved into the file because it is long.
+    the log is moved into the file because it is long. Vectors of eight records at once go straight into their file.
     """
     settling.SETTLE_FROM = 4096 if seed % 2 else 1  # type: ignore[misc]
+    settling.STRAIGHT_FROM = 8 * DIMENSION * 4  # type: ignore[misc]
     chroma_plugin_duckdb.file._LONGEST_LOG = 4096 if seed % 2 else 1 << 30  # type: ignore[misc]
     vector_file._BLOCK_BYTES = 1024  # type: ignore[misc]
     text_file._BLOCK = 1024  # type: ignore[misc]
