@@ -17,7 +17,7 @@ from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.planner import TOGETHER, Plan, Task, seeming
 from chroma_plugin.toolkit.reached import Reacher
-from chroma_plugin.toolkit.scanning import Scanner
+from chroma_plugin.toolkit.scanning import Scanner, all_rows, few_rows
 from chroma_plugin.toolkit.scores import LONGEST, Seen, Vector, ceiling, computed, scores_of
 from chroma_plugin.toolkit.steps import SILENT, Steps
 from chroma_plugin.toolkit.table import View
@@ -77,8 +77,10 @@ class Nearest:
         """The answers, found in that way."""
         if plan is Plan.GRAPH:
             return self._by_graphs(queries)
+        if plan is Plan.PICK:
+            return self._by_sketches(queries, few_rows(self.view, self.settings.metric, np.flatnonzero(self.among)))
         if plan is Plan.SCAN:
-            return self._by_sketches(queries)
+            return self._by_sketches(queries, self._scanner())
         return self._by_vectors(queries, np.flatnonzero(self.among) if plan is Plan.GATHER else None)
 
     # -- the plans: what is seen of the rows -------------------------------------------------------------------------
@@ -105,15 +107,16 @@ class Nearest:
 
         return self._in_blocks(queries, answer, len(embeddings), _TOGETHER)
 
-    def _by_sketches(self, queries: Matrix) -> Iterator[list[Found]]:
-        scanner = Scanner(self.view, self.settings.metric, None if self.qualifying == self.view.length else self.among)
+    def _scanner(self) -> Scanner:
+        return all_rows(self.view, self.settings.metric, None if self.qualifying == self.view.length else self.among)
 
+    def _by_sketches(self, queries: Matrix, scanner: Scanner) -> Iterator[list[Found]]:
         def answer(block: Matrix) -> list[Found]:
             seen = scanner.see(block)
             self.steps.done("scan")
             return self._measured_where_near(block, seen)
 
-        return self._in_blocks(queries, answer, self.view.length, TOGETHER)
+        return self._in_blocks(queries, answer, len(scanner), TOGETHER)
 
     def _by_graphs(self, queries: Matrix) -> Iterator[list[Found]]:
         view, wanted = self.view, self.task(len(queries)).wanted()
@@ -125,7 +128,7 @@ class Nearest:
             self.steps.done("graph")
             if seen is None or not _all_reach(seen, enough):
                 self.steps.note(fallback="the graphs gave too few that qualify")
-                return [*chain(*(self._by_sketches(block) if view.sketches else self._by_vectors(block, None)))]
+                return [*chain(*self.by(Plan.SCAN if view.sketches else Plan.SWEEP, block))]
             return self._measured_where_near(block, seen)
 
         return self._in_blocks(queries, answer, wanted + view.length - view.covered, _TOGETHER)
