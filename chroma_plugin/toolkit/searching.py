@@ -38,6 +38,8 @@ _SURE: Final = 3.0
 a thousand neighbours is missed at the most; among docstrings none of 10,000 was."""
 _FEW: Final = 256
 """Rows that are all measured for a query that comes alone: to choose among them would take as long."""
+_FEW_TOGETHER: Final = 64
+"""The same for many queries, where choosing costs less."""
 _SHARE: Final = 0.2
 """When more of all rows have to be measured, they are measured in place, with all others."""
 _ROWS_AT_ONCE: Final = 8_192
@@ -121,17 +123,24 @@ class Nearest:
     def _by_graphs(self, queries: Matrix) -> Iterator[list[Found]]:
         view, wanted = self.view, self.task(len(queries)).wanted()
         reacher = Reacher(view, self.settings, self.among, wanted)
-        enough = min(self.k, int(np.count_nonzero(self.among[: view.covered])))
 
         def answer(block: Matrix) -> list[Found]:
             seen = reacher.see(block)
             self.steps.done("graph")
-            if seen is None or not _all_reach(seen, enough):
+            if seen is None or not self._all_reach(seen):
                 self.steps.note(fallback="the graphs gave too few that qualify")
                 return [*chain(*self.by(Plan.SCAN if view.sketches else Plan.SWEEP, block))]
             return self._measured_where_near(block, seen)
 
         return self._in_blocks(queries, answer, wanted + view.length - view.covered, _TOGETHER)
+
+    def _all_reach(self, seen: Seen) -> bool:
+        """Whether the graphs found as many that qualify as are wanted and there, for every query."""
+        qualify = seen.values[:, : seen.rough] > NEVER / 2
+        if qualify.all():
+            return True
+        there = int(np.count_nonzero(self.among[: self.view.covered]))
+        return int(np.count_nonzero(qualify, axis=1).min()) >= min(self.k, there)
 
     def _in_blocks(
         self, queries: Matrix, answer: Callable[[Matrix], list[Found]], numbers: int, together: int
@@ -154,7 +163,7 @@ class Nearest:
 
     def _measured_where_near(self, queries: Matrix, seen: Seen) -> list[Found]:
         """Measure the rows that seem nearest, and then those that may be nearer than the k-th of them."""
-        if seen.values.shape[1] <= _FEW and len(queries) < TOGETHER:
+        if seen.values.shape[1] <= (_FEW if len(queries) < TOGETHER else _FEW_TOGETHER):
             return self._all_seen_measured(queries, seen)
         columns = largest(seen.values, seeming(self.k) if seen.rough else self.k + 1)
         rows, scores = seen.rows_in(columns), picked(seen.values, columns)
@@ -235,12 +244,6 @@ class Nearest:
         if rows.ndim == 1:
             return rows[order], measured[order]
         return picked(rows, order), picked(measured, order)
-
-
-def _all_reach(seen: Seen, wanted: int) -> bool:
-    """Whether the graphs found so many that qualify, for every query."""
-    qualify = seen.values[:, : seen.rough] > NEVER / 2
-    return bool(qualify.all()) or int(np.count_nonzero(qualify, axis=1).min()) >= wanted
 
 
 _NOTHING: Found = (np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32))

@@ -149,7 +149,7 @@ class VectorFile:
     def take(self, rows: RowNumbers) -> Matrix:
         if not self._blocks.sound:
             self._blocks.look_at(rows * self._width // self._blocks.block)
-        return self._mapped(self._length)[rows]
+        return self._mapped(self._length).take(rows, axis=0)
 
     def release(self) -> None:
         with self._mapping:

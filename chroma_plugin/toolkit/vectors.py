@@ -59,7 +59,7 @@ class MemoryVectors:
         return self._rows[first:last]
 
     def take(self, rows: RowNumbers) -> Matrix:
-        return self._rows[:][rows]
+        return self._rows[:].take(rows, axis=0)
 
     def release(self) -> None:
         pass
