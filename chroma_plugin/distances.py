@@ -74,10 +74,10 @@ _LITTLE: Final = 25_000_000
 """Multiplications up to which threads of BLAS are not worth that risk: 2 ms."""
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def products(queries: Matrix, embeddings: Matrix) -> Matrix:
     """The inner products, of shape (q, n)."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if _HAS_VECDOT and (len(queries) <= _FEW or len(queries) * embeddings.size <= _LITTLE):
-            few: Matrix = np.vecdot(embeddings[None], queries[:, None])
-            return few
-        return queries @ embeddings.T
+    if _HAS_VECDOT and (len(queries) <= _FEW or len(queries) * embeddings.size <= _LITTLE):
+        few: Matrix = np.vecdot(embeddings[None], queries[:, None])
+        return few
+    return queries @ embeddings.T

@@ -27,10 +27,14 @@ def matrix(value: Any, what: str = "embeddings") -> Matrix:
         raise InvalidArgumentError(f"{what} must have the shape (n, d) or (d,), not {array.shape}.")
     if 0 in array.shape:
         raise InvalidArgumentError(f"{what} holds no numbers: its shape is {array.shape}.")
-    with np.errstate(over="ignore"):
-        floats: Matrix = np.ascontiguousarray(array, dtype=np.float32)
+    floats = _as_float32(array)
     _refuse_infinite(floats, array, what)
     return floats
+
+
+@np.errstate(over="ignore")
+def _as_float32(array: npt.NDArray[Any]) -> Matrix:
+    return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def _array(value: Any, what: str) -> npt.NDArray[Any]:

@@ -14,6 +14,8 @@ _NOT_A_LIST = (str, bytes, bytearray, Mapping)
 
 def as_list(value: Any, what: str, item: str) -> list[Any]:
     """The items of any iterable but strings, bytes and dicts, as a list of its own."""
+    if type(value) in (list, tuple):  # as nearly always; to ask the ABCs takes longer than all else here
+        return list(value)
     if isinstance(value, _NOT_A_LIST) or not isinstance(value, Iterable):
         raise InvalidArgumentError(f"{what} must be {item} or a list of them, not {kind(value)}.")
     with reading(what):

@@ -22,7 +22,7 @@ def storable(texts: Iterable[str]) -> bool:
 
 def refuse_unstorable(texts: Sequence[str | None], what: str) -> None:
     """Raise InvalidArgumentError naming the first text that holds a lone surrogate."""
-    if storable(text for text in texts if text is not None):
+    if storable([text for text in texts if text is not None]):
         return
     row = next(row for row, text in enumerate(texts) if text is not None and not storable((text,)))
     raise InvalidArgumentError(

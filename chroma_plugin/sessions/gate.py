@@ -13,16 +13,18 @@ class Gate:
     def __init__(self) -> None:
         self._inside = 0
         self._refusal: ChromaError | None = None
-        self._changed = threading.Condition(threading.Lock())
+        # Passed by every call: a condition in front of its lock would double what that costs.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
 
     def __enter__(self) -> None:
-        with self._changed:
+        with self._lock:
             if self._refusal is not None:
                 raise type(self._refusal)(*self._refusal.args)
             self._inside += 1
 
     def __exit__(self, *exception: object) -> None:
-        with self._changed:
+        with self._lock:
             self._inside -= 1
             if self._refusal is not None:
                 self._changed.notify_all()

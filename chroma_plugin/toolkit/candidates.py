@@ -17,6 +17,8 @@ NEVER: Final = np.float32(-1.5e38)
 indexing."""
 _COLUMN: Final = 64
 """Scores are first compared in columns of so many."""
+_WORTH_IT: Final = 4
+"""Columns for each score that is wanted, from which that is quicker."""
 
 
 def largest(scores: Scores, count: int) -> RowNumbers:
@@ -27,7 +29,7 @@ def largest(scores: Scores, count: int) -> RowNumbers:
     """
     queries, length = scores.shape
     columns = length // _COLUMN
-    if length % _COLUMN or columns < 2 * count:
+    if length % _COLUMN or columns < _WORTH_IT * count:
         return _largest_of_few(scores, count)
     cubes = scores.reshape(queries, _COLUMN, columns)
     wide = _largest_of_few(np.maximum.reduce(cubes, axis=1), count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint32]
+from chroma_plugin.toolkit.id_hashes import Hashes, IdHash
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,12 +21,13 @@ class SortedIds:
     """Ascending."""
     rows: npt.NDArray[np.uint32]
     """The row of each hash."""
+    hash: IdHash
 
     def candidates(self, ids: Sequence[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """The rows that have the hashes of the ids, nearly always one or none of each; and before them, which of the
         ids each row is a candidate for.
         """
-        wanted = hashes(ids)
+        wanted = self.hash.many(ids)
         firsts = np.searchsorted(self.hashes, wanted, side="left")
         counts = np.searchsorted(self.hashes, wanted, side="right") - firsts
         which = np.repeat(np.arange(len(ids)), counts)
@@ -36,7 +36,7 @@ class SortedIds:
 
     def candidates_of_one(self, id: str) -> Iterator[int]:
         """The rows that have the hash of the id."""
-        [wanted] = hashes((id,)).tolist()
+        wanted = self.hash.one(id)
         known = self.hashes.data
         place = bisect_left(known, wanted)
         while place < len(known) and known[place] == wanted:
@@ -48,22 +48,17 @@ _FEW: Final = 16
 """Ids that are found quicker one by one than by arrays."""
 
 
-def hashes(ids: Iterable[str]) -> Hashes:
-    """Hard to make collide, unlike a CRC: an id may come from anybody."""
-    digests = [hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=4).digest() for id in ids]
-    return np.frombuffer(b"".join(digests), dtype="<u4")
-
-
-def sorted_ids(ids: Sequence[str], rows: npt.NDArray[np.intp]) -> SortedIds:
+def sorted_ids(ids: Sequence[str], rows: npt.NDArray[np.intp], secret: bytes) -> SortedIds:
     """Of those rows."""
-    own = hashes(ids)
+    hash = IdHash(secret)
+    own = hash.many(ids)
     order = np.argsort(own, kind="stable")
-    return SortedIds(own[order], rows[order].astype(np.uint32))
+    return SortedIds(own[order], rows[order].astype(np.uint32), hash)
 
 
 IsOf = Callable[[int, str], bool]
 """Whether a row is alive and has the id."""
-AreOf = Callable[[npt.NDArray[np.intp], Sequence[str]], Sequence[bool]]
+AreOf = Callable[[npt.NDArray[np.intp], Sequence[str]], npt.NDArray[np.bool_]]
 """The same of many rows, each with the id that stands in its place."""
 
 
@@ -73,42 +68,37 @@ class Ids:
     def __init__(self, early: SortedIds | None, is_of: IsOf, are_of: AreOf) -> None:
         self._early, self._is_of, self._are_of = early, is_of, are_of
         self._late: dict[str, int] = {}
-        self._last: tuple[list[str], list[int]] | None = None
-        """What was looked up in the file since the last change: who reads and then writes asks for the same twice."""
 
-    def rows_of(self, ids: Iterable[str]) -> list[int]:
+    def rows_of(self, ids: Sequence[str]) -> npt.NDArray[np.intp]:
         """The row of each id; -1 for one that is not known."""
-        late = self._late
-        if self._early is None:
-            return [late.get(id, -1) for id in ids]
-        ids = list(ids)
-        last = self._last
-        if last is None or last[0] != ids:
-            last = self._last = ids, self._looked_up(self._early, ids)
-        return last[1]
-
-    def _looked_up(self, early: SortedIds, ids: list[str]) -> list[int]:
-        late = self._late
-        rows = [late.get(id, -1) for id in ids]
-        missing = [at for at, row in enumerate(rows) if row < 0]
-        if len(missing) <= _FEW:
-            for at in missing:
-                rows[at] = next((row for row in early.candidates_of_one(ids[at]) if self._is_of(row, ids[at])), -1)
-        else:
-            which, candidates = early.candidates([ids[at] for at in missing])
-            asked = [missing[at] for at in which.tolist()]
-            are = self._are_of(candidates, [ids[at] for at in asked])
-            for at, row, is_it in zip(asked, candidates.tolist(), are, strict=True):
-                if is_it:
-                    rows[at] = row
+        late, early = self._late, self._early
+        if early is not None and not late:
+            return self._early_rows(early, ids)
+        rows = np.array([late.get(id, -1) for id in ids], dtype=np.intp)
+        if early is not None:
+            missing = np.flatnonzero(rows < 0)
+            rows[missing] = self._early_rows(early, [ids[at] for at in missing.tolist()])
         return rows
 
+    def _early_rows(self, early: SortedIds, ids: Sequence[str]) -> npt.NDArray[np.intp]:
+        if len(ids) <= _FEW:
+            return np.array([self._early_row(early, id) for id in ids], dtype=np.intp)
+        which, candidates = early.candidates(ids)
+        are = self._are_of(candidates, [ids[at] for at in which.tolist()])
+        rows = np.full(len(ids), -1, dtype=np.intp)
+        rows[which[are]] = candidates[are]
+        return rows
+
+    def _early_row(self, early: SortedIds, id: str) -> int:
+        for row in early.candidates_of_one(id):
+            if self._is_of(row, id):
+                return row
+        return -1
+
     def keep(self, ids: Iterable[str], rows: Iterable[int]) -> None:
-        self._last = None
         self._late.update(zip(ids, rows, strict=True))
 
     def forget(self, ids: Iterable[str]) -> None:
         """Of rows in the file it is enough that they are dead."""
-        self._last = None
         for id in ids:
             self._late.pop(id, None)

@@ -81,9 +81,10 @@ class LocalStore(CollectionStore):
         makes it before any other.
         """
         if written is None or not len(written):
-            return Step(self, self._table, deleted, self._table.find(dict.fromkeys(deleted)), None, straight=False)
+            gone = self._table.find(list(dict.fromkeys(deleted)))
+            return Step(self, self._table, deleted, gone, None, straight=False)
         table = self._table_for(written)
-        replaced = np.array(table.rows_of(written.ids), dtype=np.intp)
+        replaced = table.rows_of(written.ids)
         rows = self._rows(table, written, replaced, forgotten=set(deleted))
         old = replaced[replaced >= 0]
         if deleted:
@@ -99,9 +100,9 @@ class LocalStore(CollectionStore):
     def insert(self, records: Records) -> Sequence[str]:
         with self._writing:
             rows = self._table.rows_of(records.ids)
-            known = [id for id, row in zip(records.ids, rows, strict=True) if row >= 0]
+            known = [records.ids[at] for at in np.flatnonzero(rows >= 0).tolist()]
             if known:
-                records = records.take([at for at, row in enumerate(rows) if row < 0])
+                records = records.take(np.flatnonzero(rows < 0).tolist())
             self.put(records)
             return known
 
@@ -174,17 +175,21 @@ class LocalStore(CollectionStore):
         return view.count if where is None else int(np.count_nonzero(mask(view, where)))
 
     def scan(self, request: Scan) -> Iterator[Records]:
-        view, rows = self._select(request)
-        last = None if request.limit is None else request.offset + request.limit
-        rows = rows[request.offset : last]
+        view, rows, ids = self._select(request)
+        page = slice(request.offset, None if request.limit is None else request.offset + request.limit)
+        rows, ids = rows[page], None if ids is None else ids[page]
         for start in range(0, len(rows), _BATCH):
-            yield view.records(rows[start : start + _BATCH], request.fields)
+            part = slice(start, start + _BATCH)
+            yield view.records(rows[part], request.fields, None if ids is None else ids[part])
 
-    def _select(self, request: Scan) -> tuple[View, RowNumbers]:
+    def _select(self, request: Scan) -> tuple[View, RowNumbers, Sequence[str] | None]:
+        """One moment, the rows that match in it, and their ids if the request has just those."""
         view, rows = self._find(request.ids)
-        if rows is None:
-            return view, view.sorted(np.flatnonzero(mask(view, request.where)))
-        return view, rows if request.where is None else rows[mask(view, request.where)[rows]]
+        if rows is None or request.ids is None:
+            return view, view.sorted(np.flatnonzero(mask(view, request.where))), None
+        if request.where is not None:
+            return view, rows[mask(view, request.where)[rows]], None
+        return view, rows, request.ids if len(rows) == len(request.ids) else None
 
     def _find(self, ids: Sequence[str] | None) -> tuple[View, RowNumbers | None]:
         """One moment, and the rows of the ids in it; None for the rows when no ids are given."""

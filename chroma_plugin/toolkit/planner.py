@@ -1,8 +1,9 @@
 """How a search is carried out: which rows are looked at, and how.
 
-Four plans, chosen by what they are expected to cost:
+Five plans, chosen by what they are expected to cost:
 
 - *gather*: few rows qualify; their vectors are gathered and measured, exactly;
+- *pick*: not many rows qualify; their sketches are gathered, and it goes on as after a scan;
 - *scan*: the sketches of all rows are swept, and the rows that seem nearest are measured. Asked to be
   exact, it measures every row that the sketches can't rule out;
 - *sweep*: every vector is measured, exactly: what there is before sketches are made, and without numkong;
@@ -36,6 +37,13 @@ TOGETHER: Final = 16
 _GATHER_BYTE_TOGETHER: Final = 0.02
 _SWEEP_BYTE_TOGETHER: Final = 0.01
 _SCAN_BYTE_TOGETHER: Final = 0.009
+_PICK: Final = 140_000.0
+"""What it costs by itself to fetch sketches, and to go on from what seems near: some 600 vectors are measured in that
+time."""
+_PICK_BYTE: Final = 0.09
+"""A byte of a sketch that is fetched from its place."""
+_FIND_ROW: Final = 0.25
+"""A row's share in finding those that qualify."""
 _SELECT_ROW: Final = 1.2
 """A row's share in choosing the candidates, and in leaving out what does not qualify."""
 _GRAPH_HOP: Final = 2_000.0
@@ -78,6 +86,7 @@ def seeming(k: int) -> int:
 
 class Plan(Enum):
     GATHER = "gather"
+    PICK = "pick"
     SCAN = "scan"
     SWEEP = "sweep"
     GRAPH = "graph"
@@ -102,6 +111,7 @@ class Task:
         costs = {Plan.GATHER: self._gather(self.qualifying), Plan.SWEEP: self._sweep(self.view.length)}
         if self.view.sketches:
             costs[Plan.SCAN] = self._scan()
+            costs[Plan.PICK] = self._pick()
         if self._may_ask_graphs():
             costs[Plan.GRAPH] = self._graph()
         return dict(sorted(costs.items(), key=lambda item: item[1]))
@@ -142,11 +152,19 @@ class Task:
         return _CALL + rows * (self.view.table.dimension * 4 * byte + _SELECT_ROW)
 
     def _scan(self) -> float:
-        size = sum(sketch.nbytes for sketch in self.view.sketches)
+        size = sum(sketch.swept for sketch in self.view.sketches)
         loose = self.view.length - self.view.sketched
         byte = _SCAN_BYTE if size <= _CACHE else _SCAN_BYTE_BEYOND
         swept = size * (_SCAN_BYTE_TOGETHER if self._together else byte) + self._sweep(loose)
         return _CALL + swept + self.view.length * _SELECT_ROW + self._gather(seeming(self.k))
+
+    def _pick(self) -> float:
+        """Nothing that is done once for many queries counts there."""
+        view, rows = self.view, self.qualifying
+        loose = rows * (view.length - view.sketched) / view.length
+        size = (rows - loose) * view.sketches[0].projection.kept
+        fetched = size * (_SCAN_BYTE_TOGETHER if self._together else _PICK_BYTE) + self._gather(int(loose))
+        return _PICK + fetched + view.length * _FIND_ROW + rows * _SELECT_ROW
 
     def _graph(self) -> float:
         graphs = self.view.graphs

@@ -7,6 +7,7 @@ must know that the journal has not changed since: the mark that `save` returns i
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,13 +16,16 @@ import orjson
 
 from chroma_plugin.toolkit import text_file
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
+from chroma_plugin.toolkit.id_hashes import IdHash
 from chroma_plugin.toolkit.ids import SortedIds, sorted_ids
 from chroma_plugin.toolkit.table import Table, View
 from chroma_plugin.toolkit.text_file import TextFile
 from chroma_plugin.toolkit.texts import Kind, Texts
 from chroma_plugin.toolkit.vector_file import VectorFile
 
-_FORMAT = 1
+_FORMAT = 2
+_SECRET = 16
+"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class _Header:
     rows: int
     checksums: list[int]
     """Of the texts."""
+    secret: str
+    """Of the hashes, in hex."""
 
 
 def save(view: View) -> str:
@@ -40,8 +46,9 @@ def save(view: View) -> str:
     late = [column[: view.length - texts.first] for column in texts.late]
     written = text_file.append(vectors.path.with_suffix(".texts"), late, texts.file)
     alive = view.rows()
-    ids = sorted_ids(texts.take(alive, (Kind.ID,))[0], alive)  # type: ignore[arg-type]  # an id is never None
-    header = orjson.dumps(asdict(_Header(_FORMAT, view.length, written.blocks.checksums)))
+    secret = os.urandom(_SECRET)
+    ids = sorted_ids(texts.take(alive, (Kind.ID,))[0], alive, secret)  # type: ignore[arg-type]  # an id is never None
+    header = orjson.dumps(asdict(_Header(_FORMAT, view.length, written.blocks.checksums, secret.hex())))
     arrays = (table.places[: view.length], view.alive, written.lengths, ids.hashes, ids.rows)
     return write_checked(_path(vectors), header, arrays, packed=True)
 
@@ -58,7 +65,8 @@ def load(vectors: VectorFile, mark: str) -> Table | None:
         # Copies stand where numbers of their size should, and let go of the rest.
         by_row = lengths.view(np.int32).reshape(header.rows, len(Kind)).copy()
         texts = TextFile(vectors.path.with_suffix(".texts"), by_row, header.checksums)
-        by_hash = SortedIds(*ids.view(np.uint32).reshape(2, -1).copy())
+        hashes, rows = ids.view(np.uint32).reshape(2, -1).copy()
+        by_hash = SortedIds(hashes, rows, IdHash(bytes.fromhex(header.secret)))
         stamps = vectors.stamps()
     except DOUBTFUL:
         return None

@@ -17,7 +17,7 @@ from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.planner import TOGETHER, Plan, Task, seeming
 from chroma_plugin.toolkit.reached import Reacher
-from chroma_plugin.toolkit.scanning import Scanner
+from chroma_plugin.toolkit.scanning import Scanner, all_rows, few_rows
 from chroma_plugin.toolkit.scores import LONGEST, Seen, Vector, ceiling, computed, scores_of
 from chroma_plugin.toolkit.steps import SILENT, Steps
 from chroma_plugin.toolkit.table import View
@@ -38,6 +38,8 @@ _SURE: Final = 3.0
 a thousand neighbours is missed at the most; among docstrings none of 10,000 was."""
 _FEW: Final = 256
 """Rows that are all measured for a query that comes alone: to choose among them would take as long."""
+_FEW_TOGETHER: Final = 64
+"""The same for many queries, where choosing costs less."""
 _SHARE: Final = 0.2
 """When more of all rows have to be measured, they are measured in place, with all others."""
 _ROWS_AT_ONCE: Final = 8_192
@@ -77,8 +79,10 @@ class Nearest:
         """The answers, found in that way."""
         if plan is Plan.GRAPH:
             return self._by_graphs(queries)
+        if plan is Plan.PICK:
+            return self._by_sketches(queries, few_rows(self.view, self.settings.metric, np.flatnonzero(self.among)))
         if plan is Plan.SCAN:
-            return self._by_sketches(queries)
+            return self._by_sketches(queries, self._scanner())
         return self._by_vectors(queries, np.flatnonzero(self.among) if plan is Plan.GATHER else None)
 
     # -- the plans: what is seen of the rows -------------------------------------------------------------------------
@@ -105,30 +109,38 @@ class Nearest:
 
         return self._in_blocks(queries, answer, len(embeddings), _TOGETHER)
 
-    def _by_sketches(self, queries: Matrix) -> Iterator[list[Found]]:
-        scanner = Scanner(self.view, self.settings.metric, None if self.qualifying == self.view.length else self.among)
+    def _scanner(self) -> Scanner:
+        return all_rows(self.view, self.settings.metric, None if self.qualifying == self.view.length else self.among)
 
+    def _by_sketches(self, queries: Matrix, scanner: Scanner) -> Iterator[list[Found]]:
         def answer(block: Matrix) -> list[Found]:
             seen = scanner.see(block)
             self.steps.done("scan")
             return self._measured_where_near(block, seen)
 
-        return self._in_blocks(queries, answer, self.view.length, TOGETHER)
+        return self._in_blocks(queries, answer, len(scanner), TOGETHER)
 
     def _by_graphs(self, queries: Matrix) -> Iterator[list[Found]]:
         view, wanted = self.view, self.task(len(queries)).wanted()
         reacher = Reacher(view, self.settings, self.among, wanted)
-        enough = min(self.k, int(np.count_nonzero(self.among[: view.covered])))
 
         def answer(block: Matrix) -> list[Found]:
             seen = reacher.see(block)
             self.steps.done("graph")
-            if seen is None or not _all_reach(seen, enough):
+            if seen is None or not self._all_reach(seen):
                 self.steps.note(fallback="the graphs gave too few that qualify")
-                return [*chain(*(self._by_sketches(block) if view.sketches else self._by_vectors(block, None)))]
+                return [*chain(*self.by(Plan.SCAN if view.sketches else Plan.SWEEP, block))]
             return self._measured_where_near(block, seen)
 
         return self._in_blocks(queries, answer, wanted + view.length - view.covered, _TOGETHER)
+
+    def _all_reach(self, seen: Seen) -> bool:
+        """Whether the graphs found as many that qualify as are wanted and there, for every query."""
+        qualify = seen.values[:, : seen.rough] > NEVER / 2
+        if qualify.all():
+            return True
+        there = int(np.count_nonzero(self.among[: self.view.covered]))
+        return int(np.count_nonzero(qualify, axis=1).min()) >= min(self.k, there)
 
     def _in_blocks(
         self, queries: Matrix, answer: Callable[[Matrix], list[Found]], numbers: int, together: int
@@ -151,7 +163,7 @@ class Nearest:
 
     def _measured_where_near(self, queries: Matrix, seen: Seen) -> list[Found]:
         """Measure the rows that seem nearest, and then those that may be nearer than the k-th of them."""
-        if seen.values.shape[1] <= _FEW and len(queries) < TOGETHER:
+        if seen.values.shape[1] <= (_FEW if len(queries) < TOGETHER else _FEW_TOGETHER):
             return self._all_seen_measured(queries, seen)
         columns = largest(seen.values, seeming(self.k) if seen.rough else self.k + 1)
         rows, scores = seen.rows_in(columns), picked(seen.values, columns)
@@ -232,12 +244,6 @@ class Nearest:
         if rows.ndim == 1:
             return rows[order], measured[order]
         return picked(rows, order), picked(measured, order)
-
-
-def _all_reach(seen: Seen, wanted: int) -> bool:
-    """Whether the graphs found so many that qualify, for every query."""
-    qualify = seen.values[:, : seen.rough] > NEVER / 2
-    return bool(qualify.all()) or int(np.count_nonzero(qualify, axis=1).min()) >= wanted
 
 
 _NOTHING: Found = (np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32))

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import eq
 from typing import Any, Final, cast
 
 import numpy as np
@@ -20,7 +21,7 @@ from orjson import dumps, loads
 from chroma_plugin.distances import squares
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.filters.compare import MISSING
-from chroma_plugin.toolkit.columns import Column
+from chroma_plugin.toolkit.columns import Column, Mask
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.growing import Growing
 from chroma_plugin.toolkit.ids import Ids, SortedIds
@@ -58,6 +59,13 @@ def as_json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | N
     if metadatas is None:
         return None
     return [None if metadata is None else dumps(metadata).decode() for metadata in metadatas]
+
+
+def from_json(texts: Sequence[str | None]) -> list[dict[str, Any] | None]:
+    """Metadata out of that text, as one text: what a call costs by itself is paid once."""
+    whole = ",".join(["null" if text is None else text for text in texts])
+    metadatas: list[dict[str, Any] | None] = loads(f"[{whole}]")
+    return metadatas
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +117,18 @@ class View:
         """The live rows that no graph covers."""
         return np.flatnonzero(self.alive[self.covered :]) + self.covered
 
-    def records(self, rows: RowNumbers, fields: frozenset[Field]) -> Records:
-        """The records in those rows."""
-        kinds = [Kind.ID, *(kind for field, kind in _KINDS if field in fields)]
+    def records(self, rows: RowNumbers, fields: frozenset[Field], ids: Sequence[str] | None = None) -> Records:
+        """The records in those rows; who knows their ids need not have them read."""
+        kinds = [kind for field, kind in _KINDS if field in fields]
+        if ids is None:
+            kinds.append(Kind.ID)
         texts = dict(zip(kinds, self.table.texts.take(rows, kinds), strict=True))
         metadatas = texts.get(Kind.METADATA)
         return Records(
-            ids=cast(list[str], texts[Kind.ID]),
+            ids=cast(list[str], texts[Kind.ID]) if ids is None else ids,
             embeddings=self.table.vectors.take(rows) if "embeddings" in fields else None,
             documents=texts.get(Kind.DOCUMENT),
-            metadatas=None if metadatas is None else [None if text is None else loads(text) for text in metadatas],
+            metadatas=None if metadatas is None else from_json(metadatas),
             uris=texts.get(Kind.URI),
         )
 
@@ -159,20 +169,21 @@ class Table:
     def documents(self) -> Sequence[str | None]:
         return self.texts.column(Kind.DOCUMENT)
 
-    def rows_of(self, ids: Iterable[str]) -> list[int]:
+    def rows_of(self, ids: Sequence[str]) -> RowNumbers:
         """The row of each id; -1 for one that is not known."""
         return self._ids.rows_of(ids)
 
-    def find(self, ids: Iterable[str]) -> RowNumbers:
+    def find(self, ids: Sequence[str]) -> RowNumbers:
         """The rows of those ids that are known, in their order."""
-        return np.array([row for row in self.rows_of(ids) if row >= 0], dtype=np.intp)
+        rows = self.rows_of(ids)
+        return rows[rows >= 0]
 
     def _is_of(self, row: int, id: str) -> bool:
         return bool(self.view.alive[row]) and self.texts.id(row) == id
 
-    def _are_of(self, rows: RowNumbers, ids: Sequence[str]) -> list[bool]:
-        alive, own = self._alive[:][rows].tolist(), self.texts.take(rows, (Kind.ID,))[0]
-        return [lives and name == id for lives, name, id in zip(alive, own, ids, strict=True)]
+    def _are_of(self, rows: RowNumbers, ids: Sequence[str]) -> Mask:
+        same = np.array(list(map(eq, self.texts.take(rows, (Kind.ID,))[0], ids)), dtype=np.bool_)
+        return same & self._alive[:][rows]
 
     # -- writing (the caller holds the writer's lock) ----------------------------------------------------------------
 
@@ -298,7 +309,7 @@ class Table:
 
     def _extend(self, columns: dict[str, Column], first: int, last: int) -> None:
         texts = self.texts.column(Kind.METADATA)[first:last]
-        decoded: list[dict[str, Any]] = [{} if text is None else loads(text) for text in texts]
+        decoded = [metadata or {} for metadata in from_json(texts)]
         for key, column in columns.items():
             if len(column) < last:
                 column.extend([metadata.get(key, MISSING) for metadata in decoded[len(column) - first :]])

@@ -72,9 +72,9 @@ class TextFile:
         if len(rows) <= _FEW:
             texts = [self.row(row) for row in rows.tolist()]
             return [[row[column] for row in texts] for column in columns]
-        lengths = self.lengths[rows]
+        lengths = self.lengths.take(rows, axis=0)
         sizes = np.maximum(lengths, 0)
-        ends = np.cumsum(sizes, axis=1, dtype=np.int64) + self._starts[rows][:, None]
+        ends = np.cumsum(sizes, axis=1, dtype=np.int64) + self._starts.take(rows)[:, None]
         if not self.blocks.sound:
             self.blocks.look_at(_touched(ends[:, 0] - sizes[:, 0], ends[:, -1]))
         return [self._texts(ends[:, column], lengths[:, column]) for column in columns]

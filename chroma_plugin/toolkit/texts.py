@@ -49,8 +49,7 @@ class Texts:
         if self.file is None:
             numbers = rows.tolist()
             return [[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)]
-        early = rows < self.first
-        if early.all():
+        if not self.late[Kind.ID] or (early := rows < self.first).all():
             return [_decoded(column) for column in self.file.take(rows, kinds)]
         return self._taken_from_both(self.file, rows, early.tolist(), kinds)
 

@@ -115,14 +115,13 @@ class Upkeep:
         while kept and len(kept[-1]) <= view.length - first:
             first = kept.pop().first
         projection = kept[0].projection if kept else None
-        built = sketches.build(view.table.vectors, first, view.length, projection, uuid4().hex)
+        made = sketches.build(view.table.vectors, first, view.length, projection, uuid4().hex)
         view.table.vectors.release()
-        if built is None:
+        if made is None:
             return
-        made, codes = built
         if self._directory is not None and self._writable:
             _make(self._directory)
-            sketches.save(made, codes, self._directory / f"{made.name}.sketch", view.table.stamps[: view.length])
+            made = sketches.save(made, self._directory / f"{made.name}.sketch", view.table.stamps[: view.length])
         self._publish(sketches=(*kept, made))
         self._remove([f"{sketch.name}.sketch" for sketch in view.sketches if sketch not in kept])
 

@@ -83,6 +83,7 @@ class VectorFile:
         self._blocks = Blocks(path, self._descriptor, block, size, header.checksums, way_out())
         self._capacity = header.rows
         self._map: mmap.mmap | None = None
+        self._picture: Matrix = np.empty((0, header.dimension), dtype=np.float32)
         self._mapping = threading.Lock()
         self._settling = threading.Lock()
 
@@ -148,7 +149,7 @@ class VectorFile:
     def take(self, rows: RowNumbers) -> Matrix:
         if not self._blocks.sound:
             self._blocks.look_at(rows * self._width // self._blocks.block)
-        return self._mapped(self._length)[rows]
+        return self._mapped(self._length).take(rows, axis=0)
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
         return self.stamps()[self._length :] if self.settled > self._length else NO_STAMPS
@@ -170,14 +171,12 @@ class VectorFile:
 
     def _mapped(self, rows: int) -> Matrix:
         """A read-only picture of at least so many rows. Older ones stay good: they show the same file."""
-        with self._mapping:
-            size = self._capacity * self._width
-            if size == 0:
-                return np.empty((0, self.dimension), dtype=np.float32)
-            if self._map is None or len(self._map) < rows * self._width:
-                self._map = mmap.mmap(self._descriptor, size, access=mmap.ACCESS_READ)
-            known = len(self._map) // self._width
-            return np.frombuffer(self._map, dtype="<f4", count=known * self.dimension).reshape(known, self.dimension)
+        picture = self._picture
+        if len(picture) < rows:
+            with self._mapping:
+                self._map = mmap.mmap(self._descriptor, self._capacity * self._width, access=mmap.ACCESS_READ)
+                picture = self._picture = np.frombuffer(self._map, dtype="<f4").reshape(-1, self.dimension)
+        return picture
 
     # -- settling ----------------------------------------------------------------------------------------------------
 

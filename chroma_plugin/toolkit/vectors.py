@@ -65,7 +65,7 @@ class MemoryVectors:
         return self._rows[first:last]
 
     def take(self, rows: RowNumbers) -> Matrix:
-        return self._rows[:][rows]
+        return self._rows[:].take(rows, axis=0)
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
         return NO_STAMPS

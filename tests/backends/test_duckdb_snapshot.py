@@ -116,6 +116,22 @@ def test_everything_is_as_it_was(tmp_path: Path) -> None:
         backend.close()
 
 
+def test_every_id_is_found_again(tmp_path: Path) -> None:
+    """One by one and many at once: short and long ones, of any letters, and those that differ in a zero at the end."""
+    ids = [f"id{number}" for number in range(300)] + ["a", "a\0", "a\0\0", "日本", "x" * 64, "x" * 65, "x" * 100_000]
+    backend = opened(tmp_path)
+    backend.create_collection(INFO)
+    backend.open_collection(INFO).put(Records(ids, clustered(len(ids))))
+    backend.close()
+
+    backend = opened(tmp_path)
+    store = backend.open_collection(INFO)
+    unknown = ["a\0\0\0", "id300", "x" * 63, "x" * 66]
+    for wanted in (ids[::-1], *([id] for id in ids[-9:])):
+        assert [id for batch in store.scan(Scan(ids=[*unknown, *wanted])) for id in batch.ids] == wanted
+    backend.close()
+
+
 def test_a_change_after_opening_is_kept_with_the_rest(tmp_path: Path) -> None:
     """Records of the file are replaced, updated and deleted, new ones added; closed or killed, all of it is there."""
     expected = filled(tmp_path)

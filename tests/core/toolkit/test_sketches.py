@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.vectors import clustered, records
 
 from chroma_plugin.filters.parse import parse_where
-from chroma_plugin.toolkit import projection, sketch, upkeep
+from chroma_plugin.toolkit import planner, projection, sketch, upkeep
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.candidates import NEVER, largest
 from chroma_plugin.toolkit.journal import NoJournal
@@ -71,9 +71,15 @@ def truth(view: View, query: np.ndarray, k: int, space: str, among: np.ndarray) 
 
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("where", [None, {"tenth": {"$ne": 3}}])
-def test_what_is_found_is_what_brute_force_finds(make_store: MakeStore, space: str, data: str, where: object) -> None:
+@pytest.mark.parametrize(
+    ("where", "plan"), [(None, "scan"), ({"tenth": {"$ne": 3}}, "scan"), ({"tenth": {"$lt": 3}}, "pick")]
+)
+def test_what_is_found_is_what_brute_force_finds(
+    make_store: MakeStore, monkeypatch: pytest.MonkeyPatch, space: str, data: str, where: object, plan: str
+) -> None:
     """Asked to be exact, all of the nearest; else nearly all of them. Deleted and late rows included."""
+    if plan == "pick":
+        monkeypatch.setattr(planner, "_PICK", 0.0)  # as if there were so many rows that it pays
     store = make_store(space)
     store.put(records(DATA[data](3_000, 1)))
     store.optimize()
@@ -84,7 +90,7 @@ def test_what_is_found_is_what_brute_force_finds(make_store: MakeStore, space: s
     assert (view.sketched, view.length) == (3_000, 3_100)
     [matching] = store.scan(Scan(where=parse_where(where)))
     among = np.isin(view.table.texts.late[Kind.ID], matching.ids) & view.alive
-    assert store.explain(Search(queries[:1], 10, Metric(space), where=parse_where(where)))["plan"] == "scan"
+    assert store.explain(Search(queries[:1], 10, Metric(space), where=parse_where(where)))["plan"] == plan
 
     right = 0
     for query in queries:
@@ -187,16 +193,19 @@ def test_no_product_is_off_by_more_than_its_bound(seed: int, data: str) -> None:
     held = MemoryVectors(vectors.shape[1])
     held.stage(vectors)
     held.publish(len(vectors))
-    built = sketch.build(held, 0, len(vectors), None, "name")
-    assert built is not None
-    made, _ = built
+    made = sketch.build(held, 0, len(vectors), None, "name")
+    assert made is not None
     queries = DATA[data](5, seed + 1)
     asked = made.asked(queries)
     directions = projection.unit(vectors.astype(np.float64))[0]
+    some = np.arange(0, len(vectors), 7)
+    picked = made.picked(some, 0)
 
     for number, query in enumerate(queries.astype(np.float64)):
         seen = made.products(asked)[number] * float(asked.widths[number]) * made.step
         assert (np.abs(seen - directions @ query) <= made.errors(asked, number)).all()
+        assert (picked.products(asked)[number] == made.products(asked)[number][some]).all()
+        assert (picked.errors(asked, number) == made.errors(asked, number)[some]).all()
 
 
 class TestFiles:
