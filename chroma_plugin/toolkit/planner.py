@@ -42,6 +42,8 @@ _PICK: Final = 140_000.0
 time."""
 _PICK_BYTE: Final = 0.09
 """A byte of a sketch that is fetched from its place."""
+_PICK_BYTE_BEYOND: Final = 0.25
+"""The same when it comes from memory."""
 _FIND_ROW: Final = 0.25
 """A row's share in finding those that qualify."""
 _SELECT_ROW: Final = 1.2
@@ -143,6 +145,10 @@ class Task:
     def _together(self) -> bool:
         return self.queries >= TOGETHER
 
+    @property
+    def _sketch_bytes(self) -> int:
+        return sum(sketch.swept for sketch in self.view.sketches)
+
     def _gather(self, rows: int) -> float:
         byte = _GATHER_BYTE_TOGETHER if self._together else _GATHER_BYTE
         return _CALL + rows * self.view.table.dimension * 4 * byte
@@ -152,8 +158,7 @@ class Task:
         return _CALL + rows * (self.view.table.dimension * 4 * byte + _SELECT_ROW)
 
     def _scan(self) -> float:
-        size = sum(sketch.swept for sketch in self.view.sketches)
-        loose = self.view.length - self.view.sketched
+        size, loose = self._sketch_bytes, self.view.length - self.view.sketched
         byte = _SCAN_BYTE if size <= _CACHE else _SCAN_BYTE_BEYOND
         swept = size * (_SCAN_BYTE_TOGETHER if self._together else byte) + self._sweep(loose)
         return _CALL + swept + self.view.length * _SELECT_ROW + self._gather(seeming(self.k))
@@ -163,7 +168,8 @@ class Task:
         view, rows = self.view, self.qualifying
         loose = rows * (view.length - view.sketched) / view.length
         size = (rows - loose) * view.sketches[0].projection.kept
-        fetched = size * (_SCAN_BYTE_TOGETHER if self._together else _PICK_BYTE) + self._gather(int(loose))
+        byte = _PICK_BYTE if self._sketch_bytes <= _CACHE else _PICK_BYTE_BEYOND
+        fetched = size * (_SCAN_BYTE_TOGETHER if self._together else byte) + self._gather(int(loose))
         return _PICK + fetched + view.length * _FIND_ROW + rows * _SELECT_ROW
 
     def _graph(self) -> float:
