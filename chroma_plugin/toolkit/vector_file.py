@@ -3,7 +3,7 @@
 A vector is first kept by the journal, together with its record. When enough have gathered, they are *settled*: put on
 disk here, with the stamp of each, and named by a header. From then on the journal need not hold them any more. Rows
 behind the header's end are only there for this process; the next one has them from the journal. Those of a bulk are
-settled before the journal writes their records, which then never has them.
+settled before the journal hears of their records, and never go there.
 
 Three files with one number: ``7.vectors`` (float32 rows), ``7.stamps`` (int64 each) and ``7.header``, JSON, which
 is replaced whole and makes the others valid. What it names is never changed. Compaction begins the next number. Every

@@ -1,4 +1,6 @@
-"""Vectors of a bulk, which go straight into their file: the same contract, and nothing lost when the write fails."""
+"""Vectors of a bulk, and those that have gathered, go straight into their file: the same contract, and nothing lost when
+the write fails.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.skipif(not vector_file.SUPPORTED, reason="this system k
 
 INFO = CollectionInfo(UUID(int=7), "things", configuration={"hnsw": {"space": "l2"}}, dimension=16)
 BULK = 40
-"""Records whose vectors go straight."""
+"""Records whose vectors are not left to DuckDB."""
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +136,22 @@ def test_a_bulk_that_duckdb_refuses_never_was(
 
     backend = opened(tmp_path)
     assert contents(backend) == of(kept, more)
+    backend.close()
+
+
+def test_single_records_gather(tmp_path: Path, backend: DuckDBBackend) -> None:
+    """The one that makes them as many as a bulk takes them all along."""
+    store = backend.open_collection(INFO)
+    every = clustered(BULK)
+    for row in range(BULK):
+        assert not list(tmp_path.glob("vectors/*/*.header"))
+        store.put(records(every[row : row + 1], start=row))
+    assert list(tmp_path.glob("vectors/*/*.header"))
+
+    assert contents(backend) == of(records(every))
+    backend.close()
+    backend = opened(tmp_path)
+    assert contents(backend) == of(records(every))
     backend.close()
 
 
