@@ -1,5 +1,5 @@
-"""Vectors of a bulk, and those that have gathered, go straight into their file: the same contract, and nothing lost when
-the write fails.
+"""Vectors of a bulk, and those that have gathered, go straight into their file: the same contract, and nothing is lost
+when a write fails.
 """
 
 from __future__ import annotations
