@@ -85,6 +85,8 @@ class VectorFile:
         self._map: mmap.mmap | None = None
         self._mapping = threading.Lock()
         self._settling = threading.Lock()
+        self._ahead = NO_STAMPS
+        """Of rows behind the end that a header on disk names, or may name."""
 
     # -- making and finding ------------------------------------------------------------------------------------------
 
@@ -140,6 +142,7 @@ class VectorFile:
 
     def publish(self, count: int) -> None:
         self._length += count
+        self._ahead = self._ahead[count:]
 
     def block(self, first: int, last: int) -> Matrix:
         self._blocks.look_between(first * self._width, last * self._width)
@@ -151,7 +154,7 @@ class VectorFile:
         return self._mapped(self._length)[rows]
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
-        return self.stamps()[self._length :] if self.settled > self._length else NO_STAMPS
+        return self._ahead
 
     def release(self) -> None:
         with self._mapping:
@@ -160,7 +163,7 @@ class VectorFile:
 
     def trim(self) -> None:
         """Give back the room on the disk that was made and not used."""
-        self._capacity = max(self._length, self.settled)
+        self._capacity = self._length + len(self._ahead)
         with naming(self.path):
             os.ftruncate(self._descriptor, self._capacity * self._width)
 
@@ -205,6 +208,8 @@ class VectorFile:
         header = Header(_FORMAT, __version__, self.dimension, rows, checksum, in_block, blocks.checksums)
         text = orjson.dumps(asdict(header))
         sealed = b"%d %s" % (zlib.crc32(text), text)
+        if rows > self._length:  # also if what follows fails: then it may be there
+            self._ahead = stamps[self._length :]
         replace_file(self.path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
         self._blocks, self._header = blocks, header
 

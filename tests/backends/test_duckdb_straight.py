@@ -4,6 +4,8 @@ when a write fails.
 
 from __future__ import annotations
 
+import errno
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -23,7 +25,7 @@ from support.vectors import clustered, records
 
 from chroma_plugin.errors import ClosedError, StorageError
 from chroma_plugin.testing import BackendConformance
-from chroma_plugin.toolkit import settling, upkeep, vector_file
+from chroma_plugin.toolkit import files, settling, upkeep, vector_file
 from chroma_plugin.types import CollectionInfo, Metric, Records, Scan, Search
 
 pytestmark = pytest.mark.skipif(not vector_file.SUPPORTED, reason="this system keeps vectors in the DuckDB file")
@@ -110,7 +112,7 @@ def test_a_bulk_that_duckdb_refuses_never_was(
 ) -> None:
     """Its vectors are on disk, and belong to nobody: not to what is written next, in this process or another."""
     store = backend.open_collection(INFO)
-    kept = records(clustered(max(before, 1)), start=1000)
+    kept = records(clustered(before), start=1000)
     store.put(kept)
 
     def refuse(*_: object) -> None:
@@ -127,7 +129,7 @@ def test_a_bulk_that_duckdb_refuses_never_was(
         backend = opened(tmp_path)
         store = backend.open_collection(INFO)
     more = records(clustered(then, seed=9), start=20)
-    store.update(Records(["id1000"], metadatas=[{"changed": True}]))
+    store.update(Records(kept.ids[:1], metadatas=[{"changed": True}] * min(before, 1)))
     store.put(more)
     assert contents(backend) == of(kept, more)
     [hits] = store.search(Search(clustered(then, seed=9)[:1], 1, Metric.L2))
@@ -136,6 +138,33 @@ def test_a_bulk_that_duckdb_refuses_never_was(
 
     backend = opened(tmp_path)
     assert contents(backend) == of(kept, more)
+    backend.close()
+
+
+def test_a_header_that_may_be_there(tmp_path: Path, backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its name, but the directory could not be synced: what it names is not written over, whatever comes."""
+    store = backend.open_collection(INFO)
+    kept, more = records(clustered(BULK), start=1000), records(clustered(3, seed=9), start=20)
+    store.put(kept)
+
+    def fail(path: Path) -> None:
+        if path.is_dir():
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "sync", fail)
+        with pytest.raises(StorageError, match="Input/output error"):
+            store.put(records(clustered(BULK, seed=1)))
+    store.put(more)
+    shutil.copytree(tmp_path, tmp_path / "as it would be found")
+    crashed = opened(tmp_path / "as it would be found")
+    assert contents(crashed) == of(kept, more)
+    crashed.close()
+    store.put(records(clustered(BULK, seed=2), start=2000))
+    backend.close()
+
+    backend = opened(tmp_path)
+    assert contents(backend) == of(kept, more, records(clustered(BULK, seed=2), start=2000))
     backend.close()
 
 
