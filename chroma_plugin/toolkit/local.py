@@ -140,8 +140,10 @@ class LocalStore(CollectionStore):
     def _table_for(self, records: Records) -> Table:
         assert records.embeddings is not None
         dimension = records.embeddings.shape[1]
-        # The first record decides the dimension.
-        return self._table if self._table.dimension == dimension else Table(dimension)
+        if self._table.dimension != dimension:
+            # The first record decides the dimension; the table is as empty as the one before.
+            self.publish(Table(dimension).view)
+        return self._table
 
     def _rows(self, table: Table, records: Records, old: RowNumbers, forgotten: Set[str]) -> Rows:
         """``old``: where those records are now; -1 for new ones."""
@@ -297,7 +299,6 @@ class Step:
         """To all readers, at once."""
         with self.store._publishing:
             self.table.change(self.deleted, self.rows, self.old)
-            self.store._table = self.table
 
 
 def _patched(table: Table, ids: Sequence[str], rows: RowNumbers, patch: Patch) -> Rows:

@@ -1,8 +1,9 @@
 """Moving the vectors of a collection from its journal into a file, and finding them again.
 
 The journal keeps a vector until it is settled. So a vector is on disk in at least one of the two places at any moment:
-the file is on disk, with its header, before the journal lets go of what is in it. Vectors of a bulk never go to the
-journal, which would write each of them three times: they are settled before it is told of their records.
+the file is on disk, with its header, before the journal lets go of what is in it. A write with many vectors, or after
+which many would have gathered, settles them before the journal is told of its records: then the journal, which would
+write each vector to its log, into its own file, and away from there, never has them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SETTLE_FROM: Final = 4 << 20
 """Bytes of vectors that are worth settling. A smaller collection stays in the journal: one file less to open."""
 STRAIGHT_FROM: Final = SETTLE_FROM
-"""Bytes of vectors in one write that go straight into the file."""
+"""Bytes of vectors that no write lets gather in the journal: it settles them first, and its own."""
 _ROWS_AT_ONCE: Final = 10_000
 
 
@@ -97,9 +98,14 @@ def possible(journal: Journal) -> bool:
 
 def wanted(view: View) -> bool:
     """Whether the journal holds so many vectors that it is worth while."""
+    return _unsettled(view) >= SETTLE_FROM
+
+
+def _unsettled(view: View, more: int = 0) -> int:
+    """Bytes of vectors that the journal holds, and of so many more."""
     vectors = view.table.vectors
     settled = vectors.settled if isinstance(vectors, VectorFile) else 0
-    return (view.length - settled) * view.table.dimension * 4 >= SETTLE_FROM
+    return (view.length + more - settled) * view.table.dimension * 4
 
 
 def is_settled(view: View) -> bool:
@@ -131,11 +137,10 @@ def settle(store: LocalStore, journal: Journal) -> None:
 
 
 def goes_straight(table: Table, rows: Rows, journal: Journal) -> bool:
-    """Whether the vectors of new rows are so many that they go straight into the file, which is there then. The caller
-    holds the writer's lock.
+    """Whether the vectors of new rows go straight into the file, since with those in the journal they are many; it is
+    there then. The caller holds the writer's lock.
     """
-    assert rows.embeddings is not None
-    if rows.embeddings.nbytes < STRAIGHT_FROM or not possible(journal):
+    if _unsettled(table.view, len(rows)) < STRAIGHT_FROM or not possible(journal):
         return False
     if isinstance(table.vectors, VectorFile):
         return True

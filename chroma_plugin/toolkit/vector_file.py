@@ -3,7 +3,7 @@
 A vector is first kept by the journal, together with its record. When enough have gathered, they are *settled*: put on
 disk here, with the stamp of each, and named by a header. From then on the journal need not hold them any more. Rows
 behind the header's end are only there for this process; the next one has them from the journal. Those of a bulk are
-settled before the journal writes their records, which then never has them.
+settled before the journal hears of their records, and never go there.
 
 Three files with one number: ``7.vectors`` (float32 rows), ``7.stamps`` (int64 each) and ``7.header``, JSON, which
 is replaced whole and makes the others valid. What it names is never changed. Compaction begins the next number. Every
@@ -86,6 +86,8 @@ class VectorFile:
         self._picture: Matrix = np.empty((0, header.dimension), dtype=np.float32)
         self._mapping = threading.Lock()
         self._settling = threading.Lock()
+        self._ahead = NO_STAMPS
+        """Of rows behind the end that a header on disk names, or may name."""
 
     # -- making and finding ------------------------------------------------------------------------------------------
 
@@ -141,6 +143,7 @@ class VectorFile:
 
     def publish(self, count: int) -> None:
         self._length += count
+        self._ahead = self._ahead[count:]
 
     def block(self, first: int, last: int) -> Matrix:
         self._blocks.look_between(first * self._width, last * self._width)
@@ -152,7 +155,7 @@ class VectorFile:
         return self._mapped(self._length).take(rows, axis=0)
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
-        return self.stamps()[self._length :] if self.settled > self._length else NO_STAMPS
+        return self._ahead
 
     def release(self) -> None:
         with self._mapping:
@@ -161,7 +164,7 @@ class VectorFile:
 
     def trim(self) -> None:
         """Give back the room on the disk that was made and not used."""
-        self._capacity = max(self._length, self.settled)
+        self._capacity = self._length + len(self._ahead)
         with naming(self.path):
             os.ftruncate(self._descriptor, self._capacity * self._width)
 
@@ -204,6 +207,8 @@ class VectorFile:
         header = Header(_FORMAT, __version__, self.dimension, rows, checksum, in_block, blocks.checksums)
         text = orjson.dumps(asdict(header))
         sealed = b"%d %s" % (zlib.crc32(text), text)
+        if rows > self._length:  # also if what follows fails: then it may be there
+            self._ahead = stamps[self._length :]
         replace_file(self.path.with_suffix(".header"), lambda temporary: temporary.write_bytes(sealed))
         self._blocks, self._header = blocks, header
 

@@ -36,7 +36,7 @@ class Vectors(Protocol):
         """A copy of those rows, in this order."""
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
-        """The stamps of rows behind the end that are on disk all the same: the write they were for has failed."""
+        """The stamps of rows behind the end that the next process may find: the write they were for has failed."""
 
     def release(self) -> None:
         """Nobody needs all of them soon: memory that can be had again from a file may be given back."""

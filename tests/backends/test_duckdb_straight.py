@@ -1,7 +1,11 @@
-"""Vectors of a bulk, which go straight into their file: the same contract, and nothing lost when the write fails."""
+"""Vectors of a bulk, and those that have gathered, go straight into their file: the same contract, and nothing is lost
+when a write fails.
+"""
 
 from __future__ import annotations
 
+import errno
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -21,14 +25,14 @@ from support.vectors import clustered, records
 
 from chroma_plugin.errors import ClosedError, StorageError
 from chroma_plugin.testing import BackendConformance
-from chroma_plugin.toolkit import settling, upkeep, vector_file
+from chroma_plugin.toolkit import files, settling, upkeep, vector_file
 from chroma_plugin.types import CollectionInfo, Metric, Records, Scan, Search
 
 pytestmark = pytest.mark.skipif(not vector_file.SUPPORTED, reason="this system keeps vectors in the DuckDB file")
 
 INFO = CollectionInfo(UUID(int=7), "things", configuration={"hnsw": {"space": "l2"}}, dimension=16)
 BULK = 40
-"""Records whose vectors go straight."""
+"""Records whose vectors are not left to DuckDB."""
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +112,7 @@ def test_a_bulk_that_duckdb_refuses_never_was(
 ) -> None:
     """Its vectors are on disk, and belong to nobody: not to what is written next, in this process or another."""
     store = backend.open_collection(INFO)
-    kept = records(clustered(max(before, 1)), start=1000)
+    kept = records(clustered(before), start=1000)
     store.put(kept)
 
     def refuse(*_: object) -> None:
@@ -125,7 +129,7 @@ def test_a_bulk_that_duckdb_refuses_never_was(
         backend = opened(tmp_path)
         store = backend.open_collection(INFO)
     more = records(clustered(then, seed=9), start=20)
-    store.update(Records(["id1000"], metadatas=[{"changed": True}]))
+    store.update(Records(kept.ids[:1], metadatas=[{"changed": True}] * min(before, 1)))
     store.put(more)
     assert contents(backend) == of(kept, more)
     [hits] = store.search(Search(clustered(then, seed=9)[:1], 1, Metric.L2))
@@ -134,6 +138,49 @@ def test_a_bulk_that_duckdb_refuses_never_was(
 
     backend = opened(tmp_path)
     assert contents(backend) == of(kept, more)
+    backend.close()
+
+
+def test_a_header_that_may_be_there(tmp_path: Path, backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its name, but the directory could not be synced: what it names is not written over, whatever comes."""
+    store = backend.open_collection(INFO)
+    kept, more = records(clustered(BULK), start=1000), records(clustered(3, seed=9), start=20)
+    store.put(kept)
+
+    def fail(path: Path) -> None:
+        if path.is_dir():
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "sync", fail)
+        with pytest.raises(StorageError, match="Input/output error"):
+            store.put(records(clustered(BULK, seed=1)))
+    store.put(more)
+    shutil.copytree(tmp_path, tmp_path / "as it would be found")
+    crashed = opened(tmp_path / "as it would be found")
+    assert contents(crashed) == of(kept, more)
+    crashed.close()
+    store.put(records(clustered(BULK, seed=2), start=2000))
+    backend.close()
+
+    backend = opened(tmp_path)
+    assert contents(backend) == of(kept, more, records(clustered(BULK, seed=2), start=2000))
+    backend.close()
+
+
+def test_single_records_gather(tmp_path: Path, backend: DuckDBBackend) -> None:
+    """The one that makes them as many as a bulk takes them all along."""
+    store = backend.open_collection(INFO)
+    every = clustered(BULK)
+    for row in range(BULK):
+        assert not list(tmp_path.glob("vectors/*/*.header"))
+        store.put(records(every[row : row + 1], start=row))
+    assert list(tmp_path.glob("vectors/*/*.header"))
+
+    assert contents(backend) == of(records(every))
+    backend.close()
+    backend = opened(tmp_path)
+    assert contents(backend) == of(records(every))
     backend.close()
 
 

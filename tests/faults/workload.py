@@ -165,7 +165,7 @@ class _Maker:
 
 def eager(seed: int) -> None:
     """Have small collections do all that large ones do, at once. Odd seeds: vectors gather before they are settled, and
-    the log is moved into the file because it is long. Vectors of eight records at once go straight into their file.
+    the log is moved into the file because it is long. The write that makes eight vectors gather settles them.
     """
     settling.SETTLE_FROM = 4096 if seed % 2 else 1  # type: ignore[misc]
     settling.STRAIGHT_FROM = 8 * DIMENSION * 4  # type: ignore[misc]
