@@ -55,7 +55,7 @@ class IndexKind:
 
     def nearness(self, query: str) -> str:
         """How far a record is from the query, by the operator of the index."""
-        return f"{self.expression} {_OPERATORS[self.metric]} {query}::{self.type}({int(self.dimension)})"
+        return f"{self.expression} {_OPERATORS[self.metric]} {query}::{self.type}"
 
 
 def kind_for(dimension: int | None, metric: Metric, options: PgvectorOptions) -> IndexKind | None:
