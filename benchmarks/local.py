@@ -16,6 +16,9 @@ clock starts. What an engine does in the background goes on while single adds ar
 The records are docstrings of this machine, embedded with the default function (see `corpus.py`). `--quick` takes 2,000
 of the standard library with hashed words as vectors, and asks a little of each: to see that it all works.
 
+As the data grows (`--growth`), one engine is asked after the other; what it has not answered after `--patience` minutes
+it is not asked any more, and the table says so. The JSON file is written after each.
+
 A long run may be taken in parts: some steps at a time, of the same engines (`--steps` with nothing behind it leaves
 only the growth), each with a JSON file; `--join` puts them together. Figures are only compared inside one part: of a
 row that two parts measured the later's is kept, whole.
@@ -25,14 +28,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
+import select
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,15 +76,29 @@ class Side:
     missing: dict[str, str] = field(default_factory=dict)
     ef: int | None = None
     process: subprocess.Popen[str] | None = None
-    is_busy: bool = False
+    minutes: float = math.inf
+    """All that it may take, from `hurry` on."""
+    until: float = math.inf
+    is_filled: bool = False
+    """It is open, with all records."""
 
     def start(self) -> None:
         command = [self.python, str(HERE / "engine_process.py"), self.name, str(self.folder), str(self.database)]
         log = (self.database.parent / f"{self.name}.log").open("a")
         with log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=ENVIRONMENT,
+                start_new_session=True,
             )
+
+    def hurry(self, minutes: float) -> None:
+        """Whatever it has not answered then, it is not asked any more."""
+        self.minutes, self.until = minutes, time.monotonic() + 60 * minutes
 
     def stop(self) -> None:
         if self.process is not None and self.process.stdin is not None:
@@ -84,22 +106,26 @@ class Side:
             self.process.wait(120)
             self.process = None
 
-    def settle(self, patience: float) -> Answer:
-        """An engine that is still at it when patience ends is not closed, which could wait for it, but killed."""
-        settled = self.ask("settle", patience=patience)
-        self.is_busy = "missing" in settled
-        return settled
+    def end(self) -> None:
+        """Without waiting for what it is doing; a server that it has started ends with it."""
+        if self.process is None:
+            return
+        for how in (signal.SIGINT, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, how)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(20)
+        self.process = None
 
     def close(self) -> None:
-        if self.is_busy and self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process, self.is_busy = None, False
-            return
+        self.is_filled = False
         self.ask("close")
         self.stop()
 
     def ask(self, do: str, **options: Any) -> Answer:
+        if time.monotonic() >= self.until:
+            self.end()
+            return {"missing": f"not finished in {self.minutes:g} min"}
         if self.process is None:
             self.start()
         process = self.process
@@ -109,6 +135,9 @@ class Side:
         if process.poll() is None:
             process.stdin.write(json.dumps({"do": do, **options}) + "\n")
             process.stdin.flush()
+        left = None if self.until == math.inf else max(0.0, self.until - time.monotonic())
+        if not select.select([process.stdout], [], [], left)[0]:
+            return self.ask(do)  # too late
         line = process.stdout.readline()
         told: Answer = json.loads(line) if line else {"missing": f"its process ended in {do}"}
         return told
@@ -142,8 +171,6 @@ class Run:
     seconds: float
     """For one measurement of a round."""
     churns: int
-    patience: float = 24 * 3600
-    """Seconds that are waited for an index."""
     first: dict[str, Sequence[Sequence[int]]] = field(default_factory=dict)
     """What the engine that was asked first found, where there is no other truth."""
 
@@ -171,28 +198,31 @@ class Run:
         side.ask("open", place="store")
         for do in ("ingest", "singles"):
             side.ask(do)
-        side.settle(self.patience)
+        side.ask("settle")
         side.close()
 
     def bulk(self) -> None:
-        """Ends with the database of the last round, closed."""
+        """Ends with the database of the last round, closed if it is one that can be opened again."""
         for turn in range(self.rounds):
             for side in self.turns(turn):
                 shutil.rmtree(side.database / "store", ignore_errors=True)
                 self._ingest(side)
+                side.is_filled = turn == self.rounds - 1 and not side.about["persistent"]
+                if not side.is_filled:
+                    side.close()
 
     def _ingest(self, side: Side) -> None:
         side.keep("open empty", side.ask("open", place="store"))
         ingested = side.ask("ingest")
         side.keep("ingest", ingested)
         if "ms" not in ingested:
+            side.keep("indexed", ingested)
             return
         singles = side.ask("singles")
         self._keep_singles(side, singles)
         self._keep(side, BULK[1], side.ask("query", limit=20, seconds=1))
-        settled = side.settle(self.patience)
+        settled = side.ask("settle")
         side.keep("indexed", {"ms": ingested["ms"] + settled["ms"]} if "ms" in settled else settled)
-        side.close()
 
     @staticmethod
     def _keep_singles(side: Side, answer: Answer) -> None:
@@ -231,13 +261,14 @@ class Run:
 
     def _reopen(self, side: Side) -> None:
         """With all records and everything that is loaded in the background."""
-        side.ask("open", place="store")
-        if not side.about["persistent"]:
-            for do in ("ingest", "singles"):
-                side.ask(do)
+        if not side.is_filled:
+            side.ask("open", place="store")
+            if not side.about["persistent"]:
+                for do in ("ingest", "singles"):
+                    side.ask(do)
         side.ask("query", limit=self.limit, seconds=self.seconds)
         if side.name in OURS:
-            side.settle(self.patience)
+            side.ask("settle")
 
     def reads(self) -> None:
         self._each(READS)
@@ -294,22 +325,28 @@ def _import_ms(python: str, module: str) -> Answer:
     return {"ms": float(done.stdout.split()[-1])}
 
 
-def grow(options: argparse.Namespace, pythons: dict[str, str], corpus: Corpus, place: Path) -> list[Answer]:
-    """Ingest, single adds, query, filtered query, opening at each size; half of the queries and one round."""
-    told = []
+def grow(options: argparse.Namespace, pythons: dict[str, str], corpus: Corpus, place: Path) -> Iterator[Answer]:
+    """Ingest, single adds, query, filtered query, opening at each size; half of the queries and one round. One engine
+    after the other, so that each has the machine to itself.
+    """
     for size in options.growth:
-        judge = workload.write(place / f"growth-{size}", _grown(corpus, size + 100), size, 100, 1_000, 200)
-        sides = _sides(options.growth_engines, pythons, place / f"growth-{size}", place / f"grown-{size}")
-        run = Run(sides, judge, rounds=1, limit=200, seconds=2, churns=0, patience=60 * options.patience)
-        run.all(["bulk", "opening", "sweep"], stop=False)
-        run._each([row for row in READS if row.key in options.growth_reads])
-        for side in sides:
-            side.close()
-        told += [{"records": size, "engine": side.name, **_firsts(side), "missing": side.missing} for side in sides]
-        shutil.rmtree(place / f"growth-{size}")
-        shutil.rmtree(place / f"grown-{size}", ignore_errors=True)
+        folder, databases = place / f"growth-{size}", place / f"grown-{size}"
+        judge = workload.write(folder, _grown(corpus, size + 100), size, 100, 1_000, 200)
+        first: dict[str, Sequence[Sequence[int]]] = {}
+        for name in options.growth_engines:
+            for side in _sides([name], pythons, folder, databases):
+                side.hurry(options.patience)
+                run = Run([side], judge, rounds=1, limit=200, seconds=2, churns=0, first=first)
+                try:
+                    run.all(["bulk", "opening", "sweep"], stop=False)
+                    run._each([row for row in READS if row.key in options.growth_reads])
+                    side.close()
+                finally:
+                    side.end()
+                yield {"records": size, "engine": side.name, **_firsts(side), "missing": side.missing}
+            shutil.rmtree(databases, ignore_errors=True)
+        shutil.rmtree(folder)
         print(f"grown to {size:,}", file=sys.stderr)
-    return told
 
 
 def _grown(corpus: Corpus, count: int) -> Corpus:
@@ -334,7 +371,7 @@ def _sides(names: Sequence[str], pythons: dict[str, str], folder: Path, place: P
         side = Side(name, pythons.get(name, default), folder, database)
         side.about = side.ask("about")
         opened = side.ask("open", place="tried") if "missing" not in side.about else side.about
-        side.stop()
+        side.close()
         if "missing" in opened:
             print(f"{name} is left out: {opened['missing']}", file=sys.stderr)
         else:
@@ -366,7 +403,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--growth", type=int, nargs="*", default=[])
     parser.add_argument("--growth-engines", nargs="+", choices=list(ENGINES), default=["duckdb", "hnswlib"])
     parser.add_argument("--growth-reads", nargs="+", choices=[row.key for row in READS], default=GROWING, metavar="ROW")
-    parser.add_argument("--patience", type=float, default=24 * 60, help="minutes to wait for an index as it grows")
+    parser.add_argument("--patience", type=float, default=24 * 60, help="minutes for an engine at each size")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args(given)
     if not options.quick and not options.join and options.cache is None:
@@ -387,10 +424,18 @@ def measure(options: argparse.Namespace, place: Path) -> Answer:
     sides = _sides(options.engines, pythons, place / "workload", place / "databases")
     limit, seconds = (20, 0.05) if options.quick else (500, options.seconds)
     Run(sides, judge, rounds, limit, seconds, churns=2 if options.quick else 10).all(options.steps)
-    grown = grow(options, pythons, corpus, place) if options.growth else []
     shares = {name: float(mask.mean()) for name, mask in judge.masks.items()}
     facts = machine() | {"records": count, "shares": shares, "bytes": _bytes(corpus.part(0, count))}
+    grown: list[Answer] = []
+    for point in grow(options, pythons, corpus, place):
+        grown.append(point)
+        keep(figures(sides, facts, grown), options.json)  # a run that is given up leaves what it has
     return figures(sides, facts, grown)
+
+
+def keep(told: Answer, path: Path | None) -> None:
+    if path is not None:
+        path.write_text(json.dumps(told, indent=2) + "\n")
 
 
 def _bytes(corpus: Corpus) -> dict[str, float]:
@@ -413,8 +458,7 @@ def main() -> None:
             told = measure(options, Path(place))
     print(table(told))
     print(growth_table(told))
-    if options.json:
-        options.json.write_text(json.dumps(told, indent=2) + "\n")
+    keep(told, options.json)
     if options.plots:
         from plots import draw
 

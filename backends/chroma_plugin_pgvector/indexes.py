@@ -55,7 +55,7 @@ class IndexKind:
 
     def nearness(self, query: str) -> str:
         """How far a record is from the query, by the operator of the index."""
-        return f"{self.expression} {_OPERATORS[self.metric]} {query}::{self.type}({int(self.dimension)})"
+        return f"{self.expression} {_OPERATORS[self.metric]} {query}::{self.type}"
 
 
 def kind_for(dimension: int | None, metric: Metric, options: PgvectorOptions) -> IndexKind | None:
@@ -89,12 +89,10 @@ class VectorIndex:
 
     def usable(self, metric: Metric) -> IndexKind | None:
         """What a search may use now; None when it has to be exact."""
-        kind = self.kind
-        if kind is None or metric is not kind.metric:
-            return None
-        if self._ready is None and time.monotonic() >= self._next_look:
+        if self._ready is None and self.kind is not None and time.monotonic() >= self._next_look:
             self._glance()
-        return self._ready
+        ready = self._ready
+        return ready if ready is not None and metric is ready.metric else None
 
     def written(self, count: int) -> None:
         """So many records came in: perhaps it is time for an index."""

@@ -75,15 +75,16 @@ class Searcher:
         """By a short statement that has each thing once: PostgreSQL parses and plans one in half of the time."""
         condition = condition_of(request.where, request.ids)
         full = kind.full
-        one = len(request.embeddings) == 1 and kind == full
+        is_full = kind is full
+        one = len(request.embeddings) == 1 and is_full
         query = "%s" if one else "query.vector"
         # The settings are for this statement only, and made before it looks for the first record.
         select = (
             f"SELECT {_names(request)}, {full.nearness(query)} AS nearness FROM {self._table} "
             f"WHERE (SELECT {settings}) IS NOT NULL AND {condition.sql} "
-            f"ORDER BY {'nearness' if kind == full else kind.nearness(query)} LIMIT %s"
+            f"ORDER BY {'nearness' if is_full else kind.nearness(query)} LIMIT %s"
         )
-        parameters = (*condition.parameters, request.k if kind == full else _SPARE * request.k)
+        parameters = (*condition.parameters, request.k if is_full else _SPARE * request.k)
         if one:
             [vector] = vectors_out(request.embeddings)
             found = [self._database.rows(select, (Binary(vector), *parameters))]

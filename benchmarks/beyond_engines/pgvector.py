@@ -27,6 +27,7 @@ class Pgvector(Direct):
     """
 
     searches_words = True
+    defers = True  # words are put into a GIN index when there are 4 MB of them
 
     @staticmethod
     @contextmanager

@@ -32,6 +32,9 @@ class Direct(ABC):
     searches_words: ClassVar[bool] = False
     """Whether the engine has an index of words: then writes are measured without it, too."""
 
+    defers: ClassVar[bool] = False
+    """Whether it puts work off and does that of a few batches in one of them: then an ingest is the mean."""
+
     @staticmethod
     @abstractmethod
     def made() -> AbstractContextManager[str]:

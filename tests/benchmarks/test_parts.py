@@ -91,6 +91,6 @@ def test_engines_side_by_side_at_a_size(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     text = page.read_text()
     assert "| 3,000 records | duckdb | numpy |" in text
-    assert "still at it after 0 minutes" in text
+    assert text.count("not finished in 0 min") > 6
     assert text.startswith("before\n")
     assert text.endswith("after\n")
