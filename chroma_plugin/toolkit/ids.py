@@ -73,8 +73,6 @@ class Ids:
     def __init__(self, early: SortedIds | None, is_of: IsOf, are_of: AreOf) -> None:
         self._early, self._is_of, self._are_of = early, is_of, are_of
         self._late: dict[str, int] = {}
-        self._last: tuple[list[str], list[int]] | None = None
-        """What was looked up in the file since the last change: who reads and then writes asks for the same twice."""
 
     def rows_of(self, ids: Iterable[str]) -> list[int]:
         """The row of each id; -1 for one that is not known."""
@@ -82,20 +80,15 @@ class Ids:
         if self._early is None:
             return [late.get(id, -1) for id in ids]
         ids = list(ids)
-        last = self._last
-        if last is None or last[0] != ids:
-            last = self._last = ids, self._looked_up(self._early, ids)
-        return last[1]
-
-    def _looked_up(self, early: SortedIds, ids: list[str]) -> list[int]:
-        late = self._late
         rows = [late.get(id, -1) for id in ids]
         missing = [at for at, row in enumerate(rows) if row < 0]
         if len(missing) <= _FEW:
             for at in missing:
-                rows[at] = next((row for row in early.candidates_of_one(ids[at]) if self._is_of(row, ids[at])), -1)
+                rows[at] = next(
+                    (row for row in self._early.candidates_of_one(ids[at]) if self._is_of(row, ids[at])), -1
+                )
         else:
-            which, candidates = early.candidates([ids[at] for at in missing])
+            which, candidates = self._early.candidates([ids[at] for at in missing])
             asked = [missing[at] for at in which.tolist()]
             are = self._are_of(candidates, [ids[at] for at in asked])
             for at, row, is_it in zip(asked, candidates.tolist(), are, strict=True):
@@ -104,11 +97,9 @@ class Ids:
         return rows
 
     def keep(self, ids: Iterable[str], rows: Iterable[int]) -> None:
-        self._last = None
         self._late.update(zip(ids, rows, strict=True))
 
     def forget(self, ids: Iterable[str]) -> None:
         """Of rows in the file it is enough that they are dead."""
-        self._last = None
         for id in ids:
             self._late.pop(id, None)

@@ -81,7 +81,9 @@ class LocalStore(CollectionStore):
         makes it before any other.
         """
         if written is None or not len(written):
-            return Step(self, self._table, deleted, self._table.find(dict.fromkeys(deleted)), None, straight=False)
+            return Step(
+                self, self._table, deleted, self._table.find(list(dict.fromkeys(deleted))), None, straight=False
+            )
         table = self._table_for(written)
         replaced = np.array(table.rows_of(written.ids), dtype=np.intp)
         rows = self._rows(table, written, replaced, forgotten=set(deleted))
