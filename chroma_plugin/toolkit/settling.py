@@ -102,10 +102,10 @@ def wanted(view: View) -> bool:
 
 
 def _unsettled(view: View, more: int = 0) -> int:
-    """Bytes of vectors that the journal holds, and of so many more."""
+    """Bytes of vectors that the journal holds, which keeps none of the dead, and of so many more."""
     vectors = view.table.vectors
     settled = vectors.settled if isinstance(vectors, VectorFile) else 0
-    return (view.length + more - settled) * view.table.dimension * 4
+    return (min(view.length - settled, view.count) + more) * view.table.dimension * 4
 
 
 def is_settled(view: View) -> bool:

@@ -65,6 +65,17 @@ def test_the_next_process_finds_what_was_settled(tmp_path: Path) -> None:
     assert np.array_equal(everything(again), np.concatenate([clustered(100)[:61], clustered(9, seed=3)]))
 
 
+def test_settling_more_and_less(tmp_path: Path) -> None:
+    """Stamps go behind those that are there, over what a failed attempt has left; who settles less comes too late."""
+    file = written(tmp_path, 100, 30)
+    path = found(tmp_path).with_suffix(".stamps")
+    path.write_bytes(path.read_bytes() + bytes(999))
+    for rows in (61, 45):
+        file.settle(np.arange(rows, dtype=np.int64) * 10)
+
+    assert reopened(tmp_path).stamps().tolist() == list(range(0, 610, 10))
+
+
 def test_what_is_staged_is_seen_when_it_is_published(tmp_path: Path) -> None:
     """Staged rows are behind the end; staging again replaces them."""
     file = written(tmp_path, 10, 10)
