@@ -13,7 +13,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
@@ -23,38 +22,13 @@ from chroma_plugin.errors import ChromaError, LockedError
 from chroma_plugin.toolkit.files import copy_bytes, naming
 from chroma_plugin_duckdb import checkpoint, guard
 from chroma_plugin_duckdb.head import Head
-from chroma_plugin_duckdb.log import log_of, log_size
+from chroma_plugin_duckdb.log import log_of
+from chroma_plugin_duckdb.moment import Moment
 from chroma_plugin_duckdb.receipt import Receipt, receipt_of
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for a while without a checkpoint that is long enough. One comes after 64 MiB of log."""
 _PAUSE: Final = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The state of a DuckDB file: two that are equal hold the same."""
-
-    inode: int
-    head: Head | None
-    log: int
-    """Bytes of the log that belong to it."""
-
-    @classmethod
-    def at_rest(cls, path: Path, descriptor: int) -> Moment:
-        """Of a file that nobody writes, open as ``descriptor``."""
-        return cls(os.fstat(descriptor).st_ino, Head.read(descriptor), log_size(path))
-
-    @classmethod
-    def acknowledged(cls, path: Path, descriptor: int, receipt: Receipt | None) -> Moment:
-        """Of a file that another process may be writing: nothing that may yet be refused."""
-        head = Head.read(descriptor)
-        if receipt is None:
-            log = log_size(path)
-        else:
-            # After a checkpoint there is no receipt until something was acknowledged again.
-            log = receipt.log if head is None or receipt.head.iteration >= head.iteration else 0
-        return cls(os.fstat(descriptor).st_ino, head, log)
 
 
 def moment(path: Path) -> Moment:
@@ -102,17 +76,18 @@ def _copied(path: Path, copy: Path) -> Moment | None:
     """None when something was moved meanwhile."""
     with _open(path) as descriptor:
         place, receipt = _place(path), _receipt(path)
-        taken = Moment.acknowledged(path, descriptor, receipt)
+        taken, size = Moment.acknowledged(path, descriptor, receipt), os.fstat(descriptor).st_size
 
         def stays() -> bool:
             return _place(path) == place and Head.read(descriptor) == taken.head
 
         try:
             with naming(copy):
-                _copy(path, descriptor, taken, copy)
+                _copy(path, descriptor, size, taken.log, copy)
         except OSError:
-            if stays():
+            if stays() and os.fstat(descriptor).st_size >= size:  # else a checkpoint has cut off its end
                 raise
+            return None
         if receipt is not None:
             receipt_of(copy).write_bytes(receipt.encoded())
         return taken if stays() else None
@@ -125,12 +100,12 @@ def _place(path: Path) -> tuple[int, int]:
     return path.stat().st_ino, path.parent.stat().st_mtime_ns
 
 
-def _copy(path: Path, descriptor: int, taken: Moment, copy: Path) -> None:
+def _copy(path: Path, descriptor: int, size: int, log_size: int, copy: Path) -> None:
     for old in copy.parent.iterdir():
         old.unlink()
     with suppress(FileNotFoundError), _open(log_of(path)) as log:
-        copy_bytes(log, min(taken.log, os.fstat(log).st_size), log_of(copy), lambda _: None)
-    copy_bytes(descriptor, os.fstat(descriptor).st_size, copy, lambda _: None)
+        copy_bytes(log, min(log_size, os.fstat(log).st_size), log_of(copy), lambda _: None)
+    copy_bytes(descriptor, size, copy, lambda _: None)
     with suppress(FileNotFoundError):
         # After the file: what a checkpoint has changed in it by now is put back from these.
         shutil.copyfile(checkpoint.blocks_of(path), checkpoint.blocks_of(copy))

@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from chroma_plugin.errors import (
-    ClosedError,
-    ReadOnlyError,
-    StorageError,
-)
+from chroma_plugin.errors import ClosedError, LockedError, ReadOnlyError, StorageError
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin_duckdb import checkpoint, forks, schema
@@ -24,6 +20,7 @@ from chroma_plugin_duckdb.failures import translated
 from chroma_plugin_duckdb.head import Head
 from chroma_plugin_duckdb.hold import Hold
 from chroma_plugin_duckdb.log import cut, log_of, log_size
+from chroma_plugin_duckdb.moment import Moment
 from chroma_plugin_duckdb.receipt import Receipts, receipt_of
 
 if TYPE_CHECKING:
@@ -49,6 +46,8 @@ _SAFE: Final = {
     "allocator_background_threads": "true",
 }
 
+_ATTEMPTS: Final = 5
+"""To open the file, when readers are quicker."""
 _LONGEST_LOG: Final = 64 << 20
 """Bytes of log after which a checkpoint is made. They are rare and short: with a small threshold every few hundredth
 write waits for one.
@@ -86,6 +85,8 @@ class File:
         self._log_is_named = False
         self._undecided: tuple[Head | None, int] | None = None
         """The head of the file and the bytes of its log before a commit or a checkpoint that failed."""
+        self._left: Moment | None = None
+        """How the file was when its lock was let go of: nobody else may have changed it when it is opened again."""
         self._receipts = Receipts(path)
         forks.watch(self)
         if not later:
@@ -94,8 +95,7 @@ class File:
                     _create(path)
                 self._connection = self._open()
             except BaseException:
-                if hold is not None:
-                    hold.release()
+                self._give_up_hold()
                 raise
 
     @property
@@ -110,20 +110,55 @@ class File:
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self.read_only and not self.path.exists():
             raise StorageError(f"There is no store to read at {self.path}: it has to be written first.")
+        if self._touched:
+            self._be_alone()
         with translated(self.path):
             if self._hold is not None:
                 checkpoint.undo(self.path, self._hold.descriptor, read_only=self.read_only)
             self._decide()
-        connection = connect(self._source, read_only=self.read_only, told=self.path)
+        connection = self._connected()
         try:
             with translated(self.path):
                 self._prepare(connection)
         except BaseException:
             connection.close()
             raise
-        self._touched, self._log_is_named = True, False
+        self._touched, self._log_is_named, self._left = True, False, None
         self._receipts.opened()
         return connection
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB looks into the file before it opens it, and after that look our lock is gone: a reader may be quicker.
+        That one is waited for.
+        """
+        if self._hold is not None and self._left is None:
+            self._left = Moment.at_rest(self.path, self._hold.descriptor)
+        for _ in range(_ATTEMPTS):
+            try:
+                return connect(self._source, read_only=self.read_only, told=self.path)
+            except LockedError as error:
+                if self.read_only or self._hold is None:
+                    raise
+                self._give_up_hold()
+                self._be_alone(error)
+        return connect(self._source, read_only=self.read_only, told=self.path)
+
+    def _be_alone(self, refused: LockedError | None = None) -> None:
+        """Take the file back. Raises LockedError while another process has it, ``refused`` if that is given; and for
+        good when one has written, since what this one has in memory is not true any more.
+        """
+        if self._hold is None:
+            self._hold = Hold.take(self.path, read_only=False)
+        if self._hold is None:
+            raise refused or LockedError(f"{self.path} is open in another process, which came while it was free.")
+        if self._left not in (None, Moment.at_rest(self.path, self._hold.descriptor)):
+            self._give_up_hold()
+            raise LockedError(f"{self.path} was written by another process meanwhile: close it here, and open it anew.")
+
+    def _give_up_hold(self) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.release()
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         _check_format(connection, self.path)
@@ -218,6 +253,9 @@ class File:
             connection.execute("ROLLBACK")
         self._shut_if_invalid(connection, self._head(), log)
 
+    def _moment(self) -> Moment | None:
+        return None if self._descriptor is None else Moment.at_rest(self.path, self._descriptor)
+
     def _head(self) -> Head | None:
         return None if self._descriptor is None else Head.read(self._descriptor)
 
@@ -238,9 +276,7 @@ class File:
     def _shut_and_hold(self) -> None:
         """Have DuckDB let go of the file, and nobody else take it before it is opened again."""
         self._shut()
-        hold, self._hold = self._hold, None
-        if hold is not None:
-            hold.release()
+        self._give_up_hold()
         self._hold = Hold.take(self.path, read_only=False)
 
     @contextmanager
@@ -302,12 +338,26 @@ class File:
             with translated(self.path):
                 remove(copy)
                 schema.copy(connection, copy)
+                sync(copy)
+                self._left = self._moment()
                 self._shut_and_hold()
+                self._be_alone()
                 self._receipts.withdraw()
-                try:
-                    schema.take_the_place(copy, self.path)
-                finally:
-                    self._shut_and_hold()
+                self._exchange(copy)
+
+    def _exchange(self, copy: Path) -> None:
+        """Its lock is taken before it has the name: nobody may be quicker."""
+        hold = Hold.take(copy, read_only=False)
+        try:
+            os.replace(copy, self.path)
+        except BaseException:
+            if hold is not None:
+                hold.release()
+            raise
+        self._give_up_hold()
+        self._hold = hold
+        self._left = None if hold is None else Moment.at_rest(self.path, hold.descriptor)
+        sync(self.path.parent)
 
     def close(self) -> None:
         """Doing so again has no effect."""
@@ -321,8 +371,7 @@ class File:
                 self._shut()
                 if not self.read_only:
                     self._receipts.closed()
-            if self._hold is not None:
-                self._hold.release()
+            self._give_up_hold()
 
     def _usable(self) -> duckdb.DuckDBPyConnection:
         if self._closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
@@ -30,20 +31,33 @@ class Hold:
         """None where that can't be done, or another process has the file: DuckDB says then who it is. Any number may
         have it that only read.
         """
-        try:
-            with naming(path):
-                descriptor = os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
-        except StorageError as error:
-            if isinstance(error.__cause__, (FileNotFoundError, IsADirectoryError)):
+        while (descriptor := _opened(path, read_only=read_only)) is not None:
+            if not _locked_patiently(descriptor, read_only=read_only):
+                os.close(descriptor)
                 return None
-            raise
-        if not _locked_patiently(descriptor, read_only=read_only):
-            os.close(descriptor)
-            return None
-        return cls(descriptor)
+            if _is_at(descriptor, path):
+                return cls(descriptor)
+            os.close(descriptor)  # another file has taken its place meanwhile
+        return None
 
     def release(self) -> None:
         os.close(self.descriptor)
+
+
+def _opened(path: Path, *, read_only: bool) -> int | None:
+    try:
+        with naming(path):
+            return os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
+    except StorageError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, IsADirectoryError)):
+            return None
+        raise
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    return False
 
 
 def _locked_patiently(descriptor: int, *, read_only: bool) -> bool:

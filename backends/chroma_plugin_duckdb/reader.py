@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from chroma_plugin.backend import OnBytes
-from chroma_plugin.errors import ChromaError, ReadOnlyError
+from chroma_plugin.errors import ChromaError, LockedError, ReadOnlyError, StorageError
 from chroma_plugin.toolkit.catalog import Catalog
 from chroma_plugin.toolkit.local import LocalStore
 from chroma_plugin.toolkit.local_backend import LocalBackend
@@ -28,11 +28,11 @@ from chroma_plugin_duckdb.backend import (
     graph_directory,
     vector_directory,
 )
-from chroma_plugin_duckdb.beside import Moment
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
 from chroma_plugin_duckdb.file import NAME, File
 from chroma_plugin_duckdb.hold import Hold
 from chroma_plugin_duckdb.legacy import adopt
+from chroma_plugin_duckdb.moment import Moment
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.records import DuckDBRecords
 
@@ -70,40 +70,47 @@ class DuckDBReader(LocalBackend):
 
     def refresh(self) -> bool:
         """Nothing of the old picture is given up before there is another one."""
+        picture = self._taken()
+        if picture is None:
+            return False
+        for _ in range(_TRIES - 1):
+            if not picture.broken:
+                break
+            again = self._taken()
+            if again is None:
+                break
+            picture.retire()
+            picture = again
+        self._show(picture)
+        return True
+
+    def _taken(self) -> _Picture | None:
+        """A picture of now; None when it is the one that is shown."""
         guard.check_present(self._path)
         hold = Hold.take(self._path, read_only=True)
-        if hold is None and self._path.exists():
-            return self._refresh_beside_a_writer()
-        if hold is None:  # there is no file, and the error says so
-            self._show(self._taken(None, File(self._path, read_only=True)))
-            return True
+        if hold is None:
+            return self._taken_beside_a_writer()
         moment = Moment.at_rest(self._path, hold.descriptor)
         if moment == self._picture.moment:
             hold.release()
-            return False
-        self._show(self._taken(moment, self._opened(hold)))
-        return True
+            return None
+        try:
+            return self._pictured(moment, self._opened(hold))
+        except LockedError:  # a writer came before DuckDB had opened it
+            return self._taken_beside_a_writer()
 
     def _opened(self, hold: Hold) -> File:
         return File(self._path, read_only=True, hold=examined(self._path, hold, read_only=True))
 
-    def _refresh_beside_a_writer(self) -> bool:
+    def _taken_beside_a_writer(self) -> _Picture | None:
+        if not self._path.exists():
+            raise StorageError(f"There is no store to read at {self._path}: it has to be written first.")
         if beside.moment(self._path) == self._picture.moment:
-            return False
-        picture = self._taken_beside_a_writer()
-        for _ in range(_TRIES - 1):
-            if not picture.broken:
-                break
-            picture.retire()
-            picture = self._taken_beside_a_writer()
-        self._show(picture)
-        return True
-
-    def _taken_beside_a_writer(self) -> _Picture:
+            return None
         with beside.copied(self._path) as (copy, moment):
-            return self._taken(moment, File(self._path, read_only=True, copy=copy))
+            return self._pictured(moment, File(self._path, read_only=True, copy=copy))
 
-    def _taken(self, moment: Moment | None, file: File) -> _Picture:
+    def _pictured(self, moment: Moment, file: File) -> _Picture:
         """A picture of the file, which is open, and will be closed."""
         journal = DuckDBCatalog(file)
         picture = _Picture(moment, Catalog(journal))

@@ -11,6 +11,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from chroma_plugin_duckdb.hold import Hold
 from support.processes import Program
 
 import chroma_plugin as chromadb
@@ -278,6 +279,31 @@ def test_a_writer_waits_for_a_reader_that_has_the_lock(tmp_path: Path) -> None:
         with chromadb.PersistentClient(tmp_path) as client:
             assert reader.answer() == "let go"
             assert client.count_collections() == 1
+
+
+def test_another_writer_while_the_file_is_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB lets go of the file for a moment then. Who is quicker has it: nothing of that one is lost, and the first
+    says that it has to be opened anew.
+    """
+    take = Hold.take
+
+    def late(path: Path, *, read_only: bool) -> Hold | None:
+        monkeypatch.undo()
+        write(tmp_path, 7, 3)
+        return take(path, read_only=read_only)
+
+    client = chromadb.PersistentClient(tmp_path)
+    collection = client.create_collection("things", embedding_function=None)
+    collection.add(ids="own", embeddings=[1, 2])
+    monkeypatch.setattr(Hold, "take", late)
+    with pytest.raises(LockedError):
+        client.compact()
+    with pytest.raises(LockedError, match="open it anew"):
+        collection.add(ids="late", embeddings=[1, 2])
+    assert collection.count() == 1
+    client.close()
+    with chromadb.PersistentClient(tmp_path) as client:
+        assert client.get_collection("things").get()["ids"] == ["own", "r0", "r1", "r2"]
 
 
 @pytest.mark.faults
