@@ -97,15 +97,14 @@ def possible(journal: Journal) -> bool:
 
 
 def wanted(view: View) -> bool:
-    """Whether the journal holds so many vectors that it is worth while."""
-    return _unsettled(view) >= SETTLE_FROM
+    """Whether so many rows are not settled that it is worth while."""
+    return _unsettled(view) * view.table.dimension * 4 >= SETTLE_FROM
 
 
-def _unsettled(view: View, more: int = 0) -> int:
-    """Bytes of vectors that the journal holds, which keeps none of the dead, and of so many more."""
+def _unsettled(view: View) -> int:
+    """Rows, also dead ones."""
     vectors = view.table.vectors
-    settled = vectors.settled if isinstance(vectors, VectorFile) else 0
-    return (min(view.length - settled, view.count) + more) * view.table.dimension * 4
+    return view.length - (vectors.settled if isinstance(vectors, VectorFile) else 0)
 
 
 def is_settled(view: View) -> bool:
@@ -140,7 +139,8 @@ def goes_straight(table: Table, rows: Rows, journal: Journal) -> bool:
     """Whether the vectors of new rows go straight into the file, since with those in the journal they are many; it is
     there then. The caller holds the writer's lock.
     """
-    if _unsettled(table.view, len(rows)) < STRAIGHT_FROM or not possible(journal):
+    kept = min(_unsettled(table.view), table.view.count)  # the journal has none of the dead
+    if (kept + len(rows)) * table.dimension * 4 < STRAIGHT_FROM or not possible(journal):
         return False
     if isinstance(table.vectors, VectorFile):
         return True
