@@ -172,10 +172,11 @@ class File:
         may leave there a commit that it could not sync, on a disk that then takes nothing, or half of the frame with
         which a checkpoint begins.
         """
-        if self._undecided is not None and self._hold is not None:
-            head, log = self._undecided
-            if log_size(self.path) > log and Head.read(self._hold.descriptor) == head:
-                cut(log_of(self.path), log)
+        if self._undecided is None or self._hold is None:
+            return
+        head, log = self._undecided
+        if log_size(self.path) > log and Head.read(self._hold.descriptor) == head:
+            cut(log_of(self.path), log)
         self._undecided = None
 
     def _shut(self) -> None:
