@@ -174,9 +174,13 @@ class File:
         """
         if self._undecided is None or self._hold is None:
             return
+        now = Moment.at_rest(self.path, self._hold.descriptor)
+        if self._left not in (None, now):
+            return  # another process was quicker: what stands there is that one's
         head, log = self._undecided
-        if log_size(self.path) > log and Head.read(self._hold.descriptor) == head:
+        if now.log > log and now.head == head:
             cut(log_of(self.path), log)
+            self._left = None
         self._undecided = None
 
     def _shut(self) -> None:
@@ -269,6 +273,7 @@ class File:
         try:
             connection.execute("SELECT 1").fetchall()
         except duckdb.Error:
+            self._left = self._moment()
             self._shut_and_hold()
             self._undecided = head, log
             with suppress(OSError):  # or when it is opened again
