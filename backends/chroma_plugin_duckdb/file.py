@@ -179,8 +179,8 @@ class File:
             return  # another process was quicker: what stands there is that one's
         head, log = self._undecided
         if now.log > log and now.head == head:
+            self._left = None  # what comes is our own doing, also if it fails halfway
             cut(log_of(self.path), log)
-            self._left = None
         self._undecided = None
 
     def _shut(self) -> None:

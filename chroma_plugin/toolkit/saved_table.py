@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import orjson
@@ -47,7 +48,7 @@ def save(view: View) -> str:
     written = text_file.append(vectors.path.with_suffix(".texts"), late, texts.file)
     alive = view.rows()
     secret = os.urandom(_SECRET)
-    ids = sorted_ids(texts.take(alive, (Kind.ID,))[0], alive, secret)  # type: ignore[arg-type]  # an id is never None
+    ids = sorted_ids(cast(list[str], texts.take(alive, (Kind.ID,))[0]), alive, secret)
     header = orjson.dumps(asdict(_Header(_FORMAT, view.length, written.blocks.checksums, secret.hex())))
     arrays = (table.places[: view.length], view.alive, written.lengths, ids.hashes, ids.rows)
     return write_checked(_path(vectors), header, arrays, packed=True)
