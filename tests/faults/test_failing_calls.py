@@ -22,6 +22,7 @@ SPELLS = {
     "quota": Fault(Mode.FAIL, times=-1, kinds=GROWTH, error=errno.EDQUOT),
     "disk error": Fault(Mode.FAIL, kinds=Kind.WRITE | Kind.RESIZE | Kind.ALLOCATE, error=errno.EIO),
     "disk error at sync": Fault(Mode.FAIL, kinds=Kind.SYNC, error=errno.EIO),
+    "no sync": Fault(Mode.FAIL, times=-1, kinds=Kind.SYNC, error=errno.EIO),
     "disk errors at sync": Fault(Mode.FAIL, times=-1, kinds=Kind.SYNC | Kind.RESIZE, error=errno.EIO),
     "dead disk": Fault(Mode.FAIL, times=-1, kinds=CHANGES, error=errno.EIO),
     "no descriptors": Fault(Mode.FAIL, times=3, kinds=OPENINGS, error=errno.EMFILE),
@@ -42,8 +43,12 @@ def test_calls_fail(nursery: Nursery, place: Path, size: Size, spell: str, tally
 @pytest.mark.faults
 @pytest.mark.parametrize(
     ("spell", "seed", "length", "points"),
-    [("disk errors at sync", 2, 2, range(1, 11)), ("full disk for a moment", 2002, 24, range(150, 154))],
-    ids=["a commit that can't be taken back", "half of the frame that begins a checkpoint"],
+    [
+        ("disk errors at sync", 2, 2, range(1, 11)),
+        ("no sync", 2, 2, range(1, 11)),
+        ("full disk for a moment", 2002, 24, range(150, 154)),
+    ],
+    ids=["a commit that can't be taken back", "one that is, by half", "half of the frame that begins a checkpoint"],
 )
 def test_what_failed_is_not_in_the_log(
     nursery: Nursery, place: Path, spell: str, seed: int, length: int, points: range, tally: Counter[str]
