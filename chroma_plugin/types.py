@@ -45,6 +45,9 @@ class Metric(Enum):
     """1 - the inner product."""
 
 
+_METRICS: Final = {metric.value: metric for metric in Metric}
+
+
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
     """What a database keeps about a collection, besides its records."""
@@ -61,7 +64,7 @@ class CollectionInfo:
 
     @property
     def metric(self) -> Metric:
-        return Metric(self.configuration.get("hnsw", {}).get("space", Metric.L2.value))
+        return _METRICS[self.configuration.get("hnsw", {}).get("space", "l2")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

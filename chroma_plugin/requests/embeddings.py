@@ -38,6 +38,8 @@ def _as_float32(array: npt.NDArray[Any]) -> Matrix:
 
 
 def _array(value: Any, what: str) -> npt.NDArray[Any]:
+    if type(value) is np.ndarray and value.dtype.kind in "fiu":  # as nearly always in a program that is in a hurry
+        return value
     if value is None or isinstance(value, (str, bytes, dict, set)) or np.isscalar(value):
         raise InvalidArgumentError(
             f"{what} must be a list of numbers, a list of such lists or an array, not {kind(value)}."

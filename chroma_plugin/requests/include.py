@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 from chroma_plugin.errors import InvalidArgumentError
@@ -38,6 +39,7 @@ def ranked_include(value: Any) -> tuple[Included, ...]:
     return _checked(value, _OF_RANKED)
 
 
+@lru_cache(maxsize=128)
 def fields(include: tuple[Included, ...]) -> frozenset[Field]:
     """The columns that have to be read for it."""
     return frozenset(_FIELD[name] for name in include if name in _FIELD)

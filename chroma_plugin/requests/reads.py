@@ -106,8 +106,9 @@ def _questions(embeddings: Any, texts: Any, images: Any, uris: Any) -> Questions
         raise InvalidArgumentError(
             f"A query takes exactly one of query_embeddings, query_texts, query_images and query_uris, but has {seen}."
         )
+    if embeddings is not None:
+        return Questions(matrix(embeddings, "query_embeddings"))
     return Questions(
-        embeddings=None if embeddings is None else matrix(embeddings, "query_embeddings"),
         texts=query_texts(texts, "query_texts"),
         images=image_column(images, "query_images"),
         uris=query_texts(uris, "query_uris"),

@@ -213,13 +213,15 @@ class LocalStore(CollectionStore):
         qualifying = view.count if among is view.alive else int(np.count_nonzero(among))
         steps.done("filter")
         nearest = Nearest(view, self._settings, request.k, among, qualifying, exact=request.exact, steps=steps)
-        hits: list[Hits] = []
-        for found in nearest.find(np.ascontiguousarray(request.embeddings)):
+
+        def read(found: list[Found]) -> list[Hits]:
             if request.max_distance is not None:
                 found = [_within(near, distances, request.max_distance) for near, distances in found]
-            hits += _hits(view, found, request.fields)
+            hits = _hits(view, found, request.fields)
             steps.done("read records")
-        return hits
+            return hits
+
+        return nearest.find(np.ascontiguousarray(request.embeddings), read)
 
     def search_text(self, request: TextSearch) -> list[Ranked]:
         view, rows = self._find(request.ids)

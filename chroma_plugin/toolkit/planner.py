@@ -186,6 +186,5 @@ class Task:
 
     def wanted(self) -> int:
         """How many a graph is asked for: of its labels only some are alive and qualify."""
-        labels = sum(len(graph) for graph in self.view.graphs)
         ef = self.ef if self.qualifying == self.view.count else max(self.ef, FILTERED_EF)
-        return max(self.k, int(ef * max(1.0, labels / max(self.qualifying, 1))))
+        return max(self.k, int(ef * max(1.0, self.view.labels / max(self.qualifying, 1))))

@@ -38,12 +38,12 @@ class Reacher:
             values = np.concatenate([values for _, values in found], axis=1)
         # A graph may know later versions of what counts as covered by none: those are among the loose.
         fit = (rows >= 0) & (rows < view.covered) & self.among[rows]
-        if not fit.all():
+        all_fit = bool(fit.all())
+        if not all_fit:
             values = np.where(fit, values, NEVER)
-        longest = max(graph.square for graph in view.graphs) ** 0.5
-        if not longest <= LONGEST:
+        if not view.longest <= LONGEST:
             return None
-        reached = self._with_hidden(queries, Seen(values, values.shape[1], longest, rows))
+        reached = self._with_hidden(queries, Seen(values, values.shape[1], view.longest, rows, all_fit))
         return self._with_loose(queries, reached)
 
     def _with_hidden(self, queries: Matrix, reached: Seen) -> Seen:

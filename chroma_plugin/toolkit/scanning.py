@@ -50,7 +50,7 @@ class Scanner:
         values[:, len(self) :] = NEVER
         if self._ceiling is not None:
             np.minimum(values[:, : len(self)], self._ceiling, out=values[:, : len(self)])
-        return Seen(values, self._sketched, self._longest, self.rows, lambda number: self._bounds(asked, number))
+        return Seen(values, self._sketched, self._longest, self.rows, bounds=lambda number: self._bounds(asked, number))
 
     def _write(self, part: Scores, sketch: Sketch, asked: Asked) -> None:
         """From products of codes to scores."""

@@ -37,6 +37,8 @@ class Seen:
     """No vector is longer."""
     rows: npt.NDArray[np.intp] | None = None
     """The row in each column, of shape (q, n) or (n,); None: column i is row i."""
+    all_fit: bool = False
+    """Whether every score is known to be one of a row that qualifies."""
     bounds: Callable[[int], Vector | np.float32] = lambda number: np.float32(0)
     """How much higher the scores for a query may be than they seem, shape (n,). Only what may be asked to be exact has
     to know.

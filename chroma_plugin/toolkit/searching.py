@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from chroma_plugin.toolkit.table import View
 from chroma_plugin.toolkit.vectors import RowNumbers
 from chroma_plugin.types import Matrix
 
+_T = TypeVar("_T")
 Found = tuple[RowNumbers, Vector]
 """Rows, nearest first, and their distances."""
 
@@ -46,6 +47,17 @@ _ROWS_AT_ONCE: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """How a block of queries is answered."""
+
+    answer: Callable[[Matrix], list[Found]]
+    numbers: int = 0
+    """How many float32 are made for each query."""
+    together: int = _TOGETHER
+    """Queries in a block at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Nearest:
     """A search over one view."""
 
@@ -62,35 +74,39 @@ class Nearest:
     def task(self, queries: int) -> Task:
         return Task(self.view, self.qualifying, self.k, self.settings.ef_search, self.exact, queries)
 
-    def find(self, queries: Matrix) -> Iterator[list[Found]]:
-        """One answer per query: min(k, qualifying) rows each. The answers for few queries at a time, so that nobody has
-        to wait for all before the records of some are read.
+    def find(self, queries: Matrix, then: Callable[[list[Found]], list[_T]]) -> list[_T]:
+        """One answer per query: min(k, qualifying) rows each; and what is made of them, for few queries at a time, by
+        the thread that has found them.
         """
+        way = self._way(queries)
+        return self._in_blocks(queries, way, lambda block: then(way.answer(block)))
+
+    def _way(self, queries: Matrix) -> Way:
         if not self.qualifying:
-            return iter([[_NOTHING for _ in queries]])
+            return Way(lambda block: [_NOTHING for _ in block])
         task = self.task(len(queries))
         if self.steps is not SILENT:
             self.steps.note(**task.told())
         if distances.squares(queries).max() > LONGEST**2:
-            return iter([self._all_measured_for_each(queries)])
-        return self.by(task.plan(), queries)
+            return Way(self._all_measured_for_each)
+        return self.by(task.plan(), task)
 
-    def by(self, plan: Plan, queries: Matrix) -> Iterator[list[Found]]:
-        """The answers, found in that way."""
+    def by(self, plan: Plan, task: Task) -> Way:
+        """The way of that plan."""
         if plan is Plan.GRAPH:
-            return self._by_graphs(queries)
+            return self._by_graphs(task)
         if plan is Plan.PICK:
-            return self._by_sketches(queries, few_rows(self.view, self.settings.metric, np.flatnonzero(self.among)))
+            return self._by_sketches(few_rows(self.view, self.settings.metric, np.flatnonzero(self.among)))
         if plan is Plan.SCAN:
-            return self._by_sketches(queries, self._scanner())
-        return self._by_vectors(queries, np.flatnonzero(self.among) if plan is Plan.GATHER else None)
+            return self._by_sketches(self._scanner())
+        return self._by_vectors(task, np.flatnonzero(self.among) if plan is Plan.GATHER else None)
 
     # -- the plans: what is seen of the rows -------------------------------------------------------------------------
 
-    def _by_vectors(self, queries: Matrix, rows: RowNumbers | None) -> Iterator[list[Found]]:
+    def _by_vectors(self, task: Task, rows: RowNumbers | None) -> Way:
         """Look at the vectors in the given rows, or, when None, at all in place."""
-        if rows is not None and len(rows) <= _FEW and len(queries) < TOGETHER:
-            return iter([self._few_measured(queries, rows)])
+        if rows is not None and len(rows) <= _FEW and task.queries < TOGETHER:
+            return Way(lambda block: self._few_measured(block, rows))
         table, length = self.view.table, self.view.length
         embeddings = table.vectors.block(0, length) if rows is None else table.vectors.take(rows)
         squares = table.squares(0, length) if rows is None else distances.squares(embeddings)
@@ -98,7 +114,7 @@ class Nearest:
         longest = float(np.sqrt(squares.max()))
         self.steps.note(measured=len(embeddings))
         if not longest <= LONGEST:
-            return iter([self._all_measured_for_each(queries)])
+            return Way(self._all_measured_for_each)
 
         def answer(block: Matrix) -> list[Found]:
             values = computed(block, embeddings, squares, self.settings.metric)
@@ -107,21 +123,21 @@ class Nearest:
             self.steps.done("measure")
             return self._measured_where_near(block, Seen(values, 0, longest, rows))
 
-        return self._in_blocks(queries, answer, len(embeddings), _TOGETHER)
+        return Way(answer, len(embeddings))
 
     def _scanner(self) -> Scanner:
         return all_rows(self.view, self.settings.metric, None if self.qualifying == self.view.length else self.among)
 
-    def _by_sketches(self, queries: Matrix, scanner: Scanner) -> Iterator[list[Found]]:
+    def _by_sketches(self, scanner: Scanner) -> Way:
         def answer(block: Matrix) -> list[Found]:
             seen = scanner.see(block)
             self.steps.done("scan")
             return self._measured_where_near(block, seen)
 
-        return self._in_blocks(queries, answer, len(scanner), TOGETHER)
+        return Way(answer, len(scanner), TOGETHER)
 
-    def _by_graphs(self, queries: Matrix) -> Iterator[list[Found]]:
-        view, wanted = self.view, self.task(len(queries)).wanted()
+    def _by_graphs(self, task: Task) -> Way:
+        view, wanted = self.view, task.wanted()
         reacher = Reacher(view, self.settings, self.among, wanted)
 
         def answer(block: Matrix) -> list[Found]:
@@ -129,35 +145,36 @@ class Nearest:
             self.steps.done("graph")
             if seen is None or not self._all_reach(seen):
                 self.steps.note(fallback="the graphs gave too few that qualify")
-                return [*chain(*self.by(Plan.SCAN if view.sketches else Plan.SWEEP, block))]
+                way = self.by(Plan.SCAN if view.sketches else Plan.SWEEP, task)
+                return self._in_blocks(block, way, way.answer)
             return self._measured_where_near(block, seen)
 
-        return self._in_blocks(queries, answer, wanted + view.length - view.covered, _TOGETHER)
+        return Way(answer, wanted + view.length - view.covered)
 
     def _all_reach(self, seen: Seen) -> bool:
         """Whether the graphs found as many that qualify as are wanted and there, for every query."""
-        qualify = seen.values[:, : seen.rough] > NEVER / 2
-        if qualify.all():
+        if seen.all_fit:
             return True
+        qualify = seen.values[:, : seen.rough] > NEVER / 2
         there = int(np.count_nonzero(self.among[: self.view.covered]))
         return int(np.count_nonzero(qualify, axis=1).min()) >= min(self.k, there)
 
-    def _in_blocks(
-        self, queries: Matrix, answer: Callable[[Matrix], list[Found]], numbers: int, together: int
-    ) -> Iterator[list[Found]]:
-        """The answers for all queries, from those for few at a time, each of which takes so many numbers."""
-        numbers = max(numbers, seeming(self.k) * self.view.table.dimension)
-        step = max(1, min(together, _BLOCK // numbers))
+    def _in_blocks(self, queries: Matrix, way: Way, answer: Callable[[Matrix], list[_T]]) -> list[_T]:
+        """The answers for all queries, from those for few at a time."""
+        step = self._step(way)
         if len(queries) <= step:
-            yield answer(queries)
-            return
+            return answer(queries)
         blocks = [queries[start : start + step] for start in range(0, len(queries), step)]
         threads = self.settings.num_threads or os.cpu_count() or 1
         if len(queries) < _MANY or threads == 1:
-            yield from map(answer, blocks)
-            return
+            return [*chain(*map(answer, blocks))]
         with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(answer, blocks)
+            return [*chain(*pool.map(answer, blocks))]
+
+    def _step(self, way: Way) -> int:
+        """Queries in a block."""
+        numbers = max(way.numbers, seeming(self.k) * self.view.table.dimension)
+        return max(1, min(way.together, _BLOCK // numbers))
 
     # -- from what seems near to what is -----------------------------------------------------------------------------
 
@@ -181,13 +198,15 @@ class Nearest:
 
     def _all_seen_measured(self, queries: Matrix, seen: Seen) -> list[Found]:
         rows = seen.all_rows()
+        if seen.all_fit and len(queries) == 1:
+            return self._few_measured(queries, rows[0])
         measured = self._measured(queries[:, None], rows)
         self.steps.done("measure")
-        return self._found(rows, measured, seen.values > NEVER / 2)
+        return self._found(rows, measured, None if seen.all_fit else seen.values > NEVER / 2)
 
-    def _found(self, rows: RowNumbers, measured: Matrix, fit: Mask) -> list[Found]:
-        """Of each query the k nearest that fit."""
-        if fit.all():
+    def _found(self, rows: RowNumbers, measured: Matrix, fit: Mask | None) -> list[Found]:
+        """Of each query the k nearest that fit; None: all do."""
+        if fit is None or fit.all():
             return list(zip(*self._best(rows, measured), strict=True))
         near, away = self._best(rows, np.where(fit, measured, np.inf))
         counts = np.count_nonzero(fit, axis=1).tolist()

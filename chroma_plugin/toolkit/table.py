@@ -95,6 +95,16 @@ class View:
         return self.sketches[-1].last if self.sketches else 0
 
     @cached_property
+    def labels(self) -> int:
+        """How many points all graphs have."""
+        return sum(len(graph) for graph in self.graphs)
+
+    @cached_property
+    def longest(self) -> float:
+        """No vector in a graph is longer."""
+        return float(np.sqrt(max(graph.square for graph in self.graphs)))
+
+    @cached_property
     def hidden(self) -> tuple[RowNumbers, Matrix, npt.NDArray[np.float32], float]:
         """The covered rows that nothing in their graphs leads to, their vectors, the squares of their lengths, and the
         greatest length.

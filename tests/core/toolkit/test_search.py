@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 import pytest
@@ -106,7 +105,7 @@ def test_what_a_graph_knows_and_does_not_cover_comes_once(make_store: MakeStore)
     store.publish(replace(store.view, covered=2900))
     plan = Nearest(store.view, store.settings, 20, store.view.alive, 3000)
 
-    for rows, _ in chain(*plan.by(Plan.GRAPH, clustered(3000)[2900:])):
+    for rows, _ in plan.by(Plan.GRAPH, plan.task(100)).answer(clustered(3000)[2900:]):
         assert len(set(rows.tolist())) == 20
 
 
