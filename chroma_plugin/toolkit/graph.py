@@ -139,6 +139,11 @@ class Graph:
         shown[self.hidden] = -1
         return shown
 
+    @functools.cached_property
+    def is_whole(self) -> bool:
+        """Whether a record is behind every label."""
+        return not len(self.hidden) and bool((self.rows >= 0).all())
+
     def __len__(self) -> int:
         return len(self.stamps)
 
@@ -151,29 +156,30 @@ class Graph:
         """
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
-        points = self._asked(queries, settings.metric)
+        points, lengths = self._asked(queries, settings.metric)
         try:
             labels, away = self.index.knn_query(points, k=min(k, len(self)), num_threads=1)
         except RuntimeError:
             # Among many equal vectors parts of a graph may be cut off from each other.
             return None
         # A point is as long as its vector, or as the longest: so the distance tells the inner product.
-        scores = squares(points)[:, None] - away
+        scores = lengths[:, None] - away
         if settings.metric is not Metric.L2:
             scores = (scores + np.float32(self.square)) / np.float32(2)
         return self._shown[labels.view(np.intp)], scores
 
-    def _asked(self, queries: Matrix, metric: Metric) -> Matrix:
-        """What stands for queries in the index. What a query and a vector have outside of the subspace is known by its
-        lengths alone; near ones point the same way there, too, on the whole.
+    def _asked(self, queries: Matrix, metric: Metric) -> tuple[Matrix, npt.NDArray[np.float32]]:
+        """What stands for queries in the index, and the squares of its lengths. What a query and a vector have outside
+        of the subspace is known by its lengths alone; near ones point the same way there, too, on the whole.
         """
         points = self.projection.apply(queries)
-        if metric is Metric.IP:  # where the last coordinate of points is no such length
-            points[:, -1] = 0
-        else:
-            left = squares(queries) - squares(points[:, :-1])
-            points[:, -1] = _ALIKE_OUTSIDE * np.sqrt(np.maximum(left, 0))
-        return points
+        points[:, -1] = 0
+        lengths = squares(points)
+        if metric is not Metric.IP:  # where the last coordinate of points is no such length
+            outside = np.maximum(squares(queries) - lengths, 0) * _ALIKE_OUTSIDE**2
+            points[:, -1] = np.sqrt(outside)
+            lengths += outside
+        return points, lengths
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
         """The same graph over a table whose row i has the stamp ``stamps[i]``."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,12 +25,15 @@ from chroma_plugin.toolkit.steps import SILENT, Steps
 from chroma_plugin.toolkit.table import Rows, Table, View, as_json
 from chroma_plugin.toolkit.texts import Kind
 from chroma_plugin.toolkit.textsearch import BestTexts
+from chroma_plugin.toolkit.together import Together
 from chroma_plugin.toolkit.upkeep import Upkeep
 from chroma_plugin.toolkit.vectors import RowNumbers
 from chroma_plugin.types import CollectionInfo, Field, Hits, Ranked, Records, Scan, Search, TextSearch
 
 _BATCH = 10_000
 """Records in one batch of a scan."""
+_SMALL: Final = 4
+"""Queries in a request that is answered together with those of other threads: fractions of a millisecond."""
 
 
 class LocalStore(CollectionStore):
@@ -45,6 +48,7 @@ class LocalStore(CollectionStore):
         # Guards the moment in which a change becomes visible: ids are looked up in a dict that has no views.
         self._publishing = threading.Lock()
         self._table = settling.restored(journal, info.dimension)
+        self._together = Together(self._search_together)
         self._upkeep = Upkeep(self, journal, background)
         self._next = 1 + max(self._greatest_number(), self._upkeep.greatest_stamp())
         self._upkeep.open()
@@ -199,7 +203,18 @@ class LocalStore(CollectionStore):
             return self.view, None if ids is None else self._table.find(ids)
 
     def search(self, request: Search) -> list[Hits]:
-        return self._search(request, SILENT)
+        if len(request.embeddings) > _SMALL or request.exact or request.where is not None or request.ids is not None:
+            return self._search(request, SILENT)
+        return self._together.ask(request, (request.k, request.fields, request.max_distance))
+
+    def _search_together(self, requests: Sequence[Search]) -> list[list[Hits]]:
+        """The answers to requests that differ in their embeddings only."""
+        if len(requests) == 1:
+            return [self._search(requests[0], SILENT)]
+        embeddings = np.concatenate([request.embeddings for request in requests])
+        hits = self._search(replace(requests[0], embeddings=embeddings), SILENT)
+        places = pairwise(accumulate((len(request.embeddings) for request in requests), initial=0))
+        return [hits[first:last] for first, last in places]
 
     def explain(self, request: Search) -> dict[str, Any]:
         steps = Steps()

@@ -36,15 +36,21 @@ class Reacher:
         if others:
             rows = np.concatenate([rows for rows, _ in found], axis=1)
             values = np.concatenate([values for _, values in found], axis=1)
-        # A graph may know later versions of what counts as covered by none: those are among the loose.
-        fit = (rows >= 0) & (rows < view.covered) & self.among[rows]
-        all_fit = bool(fit.all())
-        if not all_fit:
+        fit = self._fit(rows)
+        if fit is not None:
             values = np.where(fit, values, NEVER)
         if not view.longest <= LONGEST:
             return None
-        reached = self._with_hidden(queries, Seen(values, values.shape[1], view.longest, rows, all_fit))
+        reached = self._with_hidden(queries, Seen(values, values.shape[1], view.longest, rows, fit is None))
         return self._with_loose(queries, reached)
+
+    def _fit(self, rows: RowNumbers) -> Mask | None:
+        """Which of those rows qualify; None when all do."""
+        if self.view.is_covered and self.among is self.view.alive:
+            return None
+        # A graph may know later versions of what counts as covered by none: those are among the loose.
+        fit: Mask = (rows >= 0) & (rows < self.view.covered) & self.among[rows]
+        return None if fit.all() else fit
 
     def _with_hidden(self, queries: Matrix, reached: Seen) -> Seen:
         """And the rows that stand in a graph and that nothing in it leads to."""

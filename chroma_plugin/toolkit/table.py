@@ -95,6 +95,11 @@ class View:
         return self.sketches[-1].last if self.sketches else 0
 
     @cached_property
+    def is_covered(self) -> bool:
+        """Whether every row is alive and in a graph, and nothing else is in one."""
+        return self.count == self.length == self.covered and all(graph.is_whole for graph in self.graphs)
+
+    @cached_property
     def labels(self) -> int:
         """How many points all graphs have."""
         return sum(len(graph) for graph in self.graphs)
