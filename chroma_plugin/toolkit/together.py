@@ -15,6 +15,9 @@ _Answer = TypeVar("_Answer")
 
 _AT_WORK: Final = 2
 """While one computes without Python's lock, another can do what needs it; a third would only get in their way."""
+_PATIENCE: Final = 1.0
+"""Seconds after which a question is answered without the others. Ctrl-C may come at any moment, also between two lines
+that hand a place over: then somebody waits so long, and nobody for ever."""
 
 
 class Together(Generic[_Asked, _Answer]):
@@ -45,11 +48,13 @@ class Together(Generic[_Asked, _Answer]):
 
     def _served(self, ticket: _Ticket[_Asked, _Answer]) -> _Answer:
         try:
-            ticket.called.acquire()
+            called = ticket.called.acquire(timeout=_PATIENCE)
         except BaseException:  # Ctrl-C
-            self._give_up(ticket)
+            self._leave(ticket)
             raise
-        if ticket.party:
+        if not called:
+            self._leave(ticket)
+        elif ticket.party:
             self._serve(ticket.party)
         if ticket.answer:
             return ticket.answer[0]
@@ -80,11 +85,12 @@ class Together(Generic[_Asked, _Answer]):
             self._waiting = [ticket for ticket in self._waiting if ticket.kind != first.kind]
         first.called.release()
 
-    def _give_up(self, ticket: _Ticket[_Asked, _Answer]) -> None:
+    def _leave(self, ticket: _Ticket[_Asked, _Answer]) -> None:
         with self._lock:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
-                return
+            # Whoever has been at work for so long was interrupted.
+            self._at_work.clear()
         if ticket.party:
             self._serve(ticket.party)
 

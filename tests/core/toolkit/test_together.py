@@ -9,13 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from chroma_plugin.toolkit import together
 from chroma_plugin.toolkit.together import Together
 
 SECONDS = 30
 
 
 class Desk:
-    """Answers with twice the number, when it is let; refuses negative ones."""
+    """Answers with twice the number, small ones when it is let; refuses negative ones."""
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
@@ -25,7 +26,7 @@ class Desk:
 
     def answer(self, questions: Sequence[int]) -> list[int]:
         self.asked.append(list(questions))
-        assert self.open.wait(SECONDS)
+        assert max(questions) >= 100 or self.open.wait(SECONDS)
         if min(questions) < 0:
             raise ValueError(f"{min(questions)} is negative")
         return [2 * question for question in questions]
@@ -47,6 +48,12 @@ class Desk:
 
     def wait_for_waiting(self, count: int) -> None:
         self.until(lambda: len(self.together._waiting) == count)
+
+    def interrupt_when_waiting(self, count: int) -> None:
+        self.wait_for_waiting(count)
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
 
 
 @pytest.fixture
@@ -100,33 +107,24 @@ def test_a_question_that_fails_alone_leaves_its_place(desk: Desk) -> None:
 
 
 def test_who_is_interrupted_while_waiting_keeps_nobody_waiting(desk: Desk) -> None:
-    """By Ctrl-C, whenever it comes: before its turn, or when it is to serve others."""
+    """By Ctrl-C."""
+    desk.with_two_at_work()
+    others = desk.ask(4), desk.ask(5)
+    interrupt = threading.Thread(target=desk.interrupt_when_waiting, args=(3,))
+    interrupt.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.together.ask(3, "any")
+
     desk.open.set()
-    done = threading.Event()
-
-    def ask_and_ask() -> int:
-        count = 0
-        while not done.is_set():
-            count += desk.together.ask(1, "any") == 2
-        return count
-
-    others = [desk._pool.submit(ask_and_ask) for _ in range(4)]
-    for turn in range(300):
-        with pytest.raises(KeyboardInterrupt):
-            ask_until_interrupted(desk, turn)
-    done.set()
-
-    assert all(future.result(SECONDS) for future in others)
+    assert [future.result(SECONDS) for future in others] == [8, 10]
     assert desk.ask(7).result(SECONDS) == 14, "the places are free again"
+    interrupt.join()
 
 
-def ask_until_interrupted(desk: Desk, question: int) -> None:
-    interrupt_soon(0.001 + question % 20 / 20_000)
-    while True:
-        assert desk.together.ask(question, "any") == 2 * question
+def test_who_has_waited_long_goes_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when those at work were interrupted and have left nobody their place."""
+    monkeypatch.setattr(together, "_PATIENCE", 0.01)
+    desk.with_two_at_work()
 
-
-def interrupt_soon(seconds: float) -> None:
-    main = threading.main_thread().ident
-    assert main is not None
-    threading.Timer(seconds, signal.pthread_kill, (main, signal.SIGINT)).start()
+    assert desk.ask(100).result(SECONDS) == 200
