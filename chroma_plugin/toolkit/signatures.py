@@ -38,6 +38,8 @@ _BETWEEN: Final = b"\xff"
 _ROWS_AT_ONCE: Final = 500
 _LONG: Final = 16 << 10
 """Bytes of a text that is taken to have every bigram: most have by then, and what is needed at a time stays small."""
+_TELLING: Final = 16
+"""Bigrams that are looked for, those with the fewest bits first: a long pattern is no reason for long work."""
 _EVERY: Final = np.uint64(2**64 - 1)
 
 
@@ -62,15 +64,16 @@ class Signatures:
 
 
 def with_all(signatures: Signature, bigrams: Iterable[Bigram]) -> npt.NDArray[np.bool_]:
-    """Which of the signatures may be those of documents that have all these bigrams."""
-    masks = {_mask(bigram) for bigram in bigrams}
-    return reduce(np.logical_and, ((signatures & mask) != 0 for mask in masks), np.ones(len(signatures), np.bool_))
+    """Which of the signatures may be those of texts that have all these bigrams."""
+    masks = sorted({_mask(bigram) for bigram in bigrams}, key=int.bit_count)[:_TELLING]
+    told = ((signatures & np.uint64(mask)) != 0 for mask in masks)
+    return reduce(np.logical_and, told, np.ones(len(signatures), dtype=np.bool_))
 
 
-def _mask(bigram: Bigram) -> np.uint64:
+def _mask(bigram: Bigram) -> int:
     """The bits of which one at least is set if one byte of the first set is followed by one of the second."""
     first, second = ([kind for kind, members in enumerate(_KINDS) if members & wanted] for wanted in bigram)
-    return np.uint64(sum(1 << 8 * before + behind for before in first for behind in second))
+    return sum(1 << 8 * before + behind for before in first for behind in second)
 
 
 def signatures(texts: Sequence[bytes | None]) -> Signature:
