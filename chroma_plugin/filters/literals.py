@@ -5,29 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from re import _constants, _parser  # type: ignore[attr-defined]
-from typing import Any, Final
+from re import _constants  # type: ignore[attr-defined]
+from typing import Final
 
-_READ_DIFFERENTLY: Final = re.compile(
-    r"""
-    \(\?(?!:)         # flags, and groups of special kinds
-    | \\[^dDsSwWbB\W] # escapes, except the classes and punctuation
-    | \{,             # a count in Python, text in RE2
-    | \[\[ | \[: | \[\^\[ | -- | && | ~~ | \|\|  # classes inside classes
-    """,
-    re.VERBOSE,
-)
-"""Where Python and RE2 may not mean the same, or where it takes thought to see that they do."""
+from chroma_plugin.filters.regex_tree import Tree, parse
 
 
 @lru_cache(maxsize=128)
 def required_literal(pattern: str) -> str:
     """The longest run of characters that stands in every match of a pattern that RE2 accepts; "" when in doubt."""
-    if _READ_DIFFERENTLY.search(pattern):
+    parsed = parse(pattern)
+    if parsed is None:
         return ""
     try:
-        characters = "".join(_characters(_parser.parse(pattern)))
-    except (re.error, OverflowError, RecursionError):
+        characters = "".join(_characters(*parsed))
+    except RecursionError:
         return ""
     return max(characters.split(_BREAK), key=len)
 
@@ -35,13 +27,14 @@ def required_literal(pattern: str) -> str:
 _BREAK: Final = "\0"
 
 
-def _characters(parsed: Any) -> Iterator[str]:
+def _characters(tree: Tree, flags: int) -> Iterator[str]:
     """What must stand there, one after the other; `_BREAK` where something else may stand between."""
-    for kind, value in parsed:
-        if kind is _constants.LITERAL:
+    for kind, value in tree:
+        if kind is _constants.LITERAL and not flags & re.IGNORECASE:
             yield chr(value)
         elif kind is _constants.SUBPATTERN:
-            yield from _characters(value[-1])
+            _, on, off, inner = value
+            yield from _characters(inner, flags & ~off | on)
         elif kind is not _constants.AT:  # a place, no text
             yield _BREAK
 

@@ -10,11 +10,13 @@ import numpy as np
 from orjson import loads
 
 from chroma_plugin.filters.ast import DOCUMENT, And, Contains, Expr, Not, Regex, conjuncts, leaves
+from chroma_plugin.filters.bigrams import required_bigrams
 from chroma_plugin.filters.fold import Branch, fold
 from chroma_plugin.filters.literals import is_local, required_literal
 from chroma_plugin.filters.python import compile_filter, needed_fields
 from chroma_plugin.filters.regex import expression
 from chroma_plugin.toolkit.columns import Column, Mask
+from chroma_plugin.toolkit.signatures import with_all
 from chroma_plugin.toolkit.table import Table, View
 from chroma_plugin.toolkit.texts import Kind
 from chroma_plugin.toolkit.vectors import RowNumbers
@@ -65,22 +67,30 @@ def _ask_each(view: View, part: Expr, among: Mask) -> Mask:
 def _holding(view: View, part: Contains | Regex, rows: RowNumbers) -> tuple[RowNumbers, bool]:
     """Those of the rows whose documents may match, and whether they have to be asked."""
     together = len(rows) >= max(_MANY, _SHARE * view.length)
-    if isinstance(part, Contains):
-        return (
-            (_with_text(view, str(part.value), rows), False)
-            if isinstance(part.value, str) and together
-            else (rows, True)
-        )
-    if together and len(text := required_literal(part.pattern)) >= _TELLING:
+    if isinstance(part, Regex):
+        return _resembling(view, part.pattern, rows) if together else (rows, True)
+    if isinstance(part.value, str) and together:
+        return _with_text(view, part.value, rows), False
+    return rows, True
+
+
+def _resembling(view: View, pattern: str, rows: RowNumbers) -> tuple[RowNumbers, bool]:
+    """The same for many rows and a regular expression."""
+    if len(text := required_literal(pattern)) >= _TELLING:
         return _with_text(view, text, rows), True
-    if together and is_local(part.pattern):
-        return _among(rows, view.table.texts.matching(part.pattern, Kind.DOCUMENT, view.length)), False
+    if bigrams := required_bigrams(pattern):
+        signatures = view.table.signatures.up_to(view.table.texts, view.length)
+        rows = rows[with_all(signatures[rows], bigrams)]
+    if is_local(pattern) and len(rows) >= _MOST * view.length:
+        return view.table.texts.matching(pattern, Kind.DOCUMENT, rows), False
     return rows, True
 
 
 _MANY: Final = 1_000
 _SHARE: Final = 0.1
 """Documents, and their share of all, from which one search through all is quicker than one in each."""
+_MOST: Final = 0.2
+"""Their share from which this is so of a regular expression: it takes 0.4 us a document together, 1.7 us each."""
 _TELLING: Final = 3
 """Characters of a literal that few enough documents hold."""
 

@@ -25,6 +25,7 @@ from chroma_plugin.toolkit.columns import Column, Mask
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.growing import Growing
 from chroma_plugin.toolkit.ids import Ids, SortedIds
+from chroma_plugin.toolkit.signatures import Signatures
 from chroma_plugin.toolkit.sketch import Sketch
 from chroma_plugin.toolkit.textindex import TextIndex
 from chroma_plugin.toolkit.texts import Kind, Texts
@@ -174,6 +175,7 @@ class Table:
         self._ids = Ids(early, self._is_of, self._are_of)
         self._columns: dict[str, Column] = {}
         self.words = TextIndex()
+        self.signatures = Signatures()
         self._deriving = threading.Lock()
         self._alive = Growing(np.bool_)
         self.view = View(self, 0, self._alive[:], 0, in_order=True)
@@ -332,8 +334,8 @@ class Table:
     @property
     def nbytes(self) -> int:
         arrays = (self.places, self.stamps, self.vectors, self._squares.values, self._alive)
-        derived = sum(column.nbytes for column in self._columns.values()) + self.words.nbytes
-        return sum(array.nbytes for array in arrays) + derived
+        columns = sum(column.nbytes for column in self._columns.values())
+        return sum(array.nbytes for array in arrays) + columns + self.words.nbytes + self.signatures.nbytes
 
 
 _NO_ROWS: Final = np.empty(0, dtype=np.intp)

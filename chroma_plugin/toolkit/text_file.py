@@ -11,7 +11,7 @@ import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Final
 
@@ -128,7 +128,7 @@ class TextFile:
         around. One search through many rows takes less than one in each.
         """
         self.blocks.look_between(0, self.size)
-        firsts, lasts = self._bounds(np.arange(len(self)), column)
+        firsts, lasts = self._bounds(slice(len(self)), column)
         starts, ends = firsts.tolist(), lasts.tolist()
         windows = list(_windows(starts))
 
@@ -139,11 +139,13 @@ class TextFile:
         each = max(_WORTH_A_THREAD, -(-len(windows) // (os.cpu_count() or 1)))
         parts = [windows[at : at + each] for at in range(0, len(windows), each)]
         if len(parts) < 2:
-            rows = [row for part in parts for row in found(part)]
+            lists = [found(part) for part in parts]
         else:
             with ThreadPoolExecutor(len(parts)) as pool:
-                rows = [row for some in pool.map(found, parts) for row in some]
-        return np.array([row for row in rows if self.lengths[row, column] >= 0], dtype=np.intp)
+                lists = list(pool.map(found, parts))
+        rows: RowNumbers = np.array(list(chain.from_iterable(lists)), dtype=np.intp)
+        with_text: RowNumbers = rows[self.lengths[rows, column] >= 0]
+        return with_text
 
     def _matching_between(
         self, expression: Expression, row: int, beyond: int, starts: list[int], ends: list[int]
@@ -157,11 +159,11 @@ class TextFile:
             at = bisect_right(firsts, match.span()[0])
             yield row + at - 1
 
-    def _bounds(self, rows: RowNumbers, column: int) -> tuple[RowNumbers, RowNumbers]:
+    def _bounds(self, rows: RowNumbers | slice, column: int) -> tuple[RowNumbers, RowNumbers]:
         """Where the texts of those rows in that column begin and end."""
-        lengths = np.maximum(self.lengths[rows, : column + 1], 0)
-        ends = self._starts[rows] + lengths.sum(axis=1, dtype=np.int64)
-        return ends - lengths[:, column], ends
+        lengths = [np.maximum(self.lengths[rows, before], 0) for before in range(column + 1)]
+        ends = self._starts[rows] + sum(lengths)
+        return ends - lengths[-1], ends
 
 
 def _touched(starts: RowNumbers, ends: RowNumbers) -> RowNumbers:

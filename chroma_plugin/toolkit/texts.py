@@ -85,12 +85,13 @@ class Texts:
         late = _holding(self.late[kind][: max(length - self.first, 0)], text)
         return np.concatenate([early[early < length], np.array(late, dtype=np.intp) + self.first])
 
-    def matching(self, pattern: str, kind: Kind, length: int) -> RowNumbers:
-        """The rows below `length` whose text of that kind the pattern matches; it must be local (`literals`)."""
-        early = _NO_ROWS if self.file is None else self.file.matching(expression(pattern), kind)
-        matches, late = compile_regex(pattern), self.late[kind][: max(length - self.first, 0)]
-        after = [row for row, text in enumerate(late) if text is not None and matches(text)]
-        return np.concatenate([early[early < length], np.array(after, dtype=np.intp) + self.first])
+    def matching(self, pattern: str, kind: Kind, rows: RowNumbers) -> RowNumbers:
+        """Those of the ascending rows whose text of that kind the pattern matches; it must be local (`literals`)."""
+        early, late = rows[rows < self.first], rows[rows >= self.first]
+        found = _NO_ROWS if self.file is None else self.file.matching(expression(pattern), kind)
+        matches, texts = compile_regex(pattern), self.take(late, (kind,))[0]
+        after = np.array([text is not None and matches(text) for text in texts], dtype=np.bool_)
+        return np.concatenate([np.intersect1d(early, found, assume_unique=True), late[after]])
 
 
 class TextColumn(Sequence[Text]):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.filters.bigrams import required_bigrams
 from chroma_plugin.filters.literals import is_local, required_literal
 from chroma_plugin.filters.regex import compile_regex
+from chroma_plugin.toolkit.signatures import signatures, with_all
 
 SEEDS = [
     pattern.encode()
@@ -31,6 +33,9 @@ SEEDS = [
         "[a&&b]",
         "[a||b]",
         "\\Aabc\\z",
+        "[0-9][0-9]+[a-z]",
+        "(?is)[^k-s]{2}.(?-i:x)?",
+        "a{02}b{1,2}?",
     )
 ]
 _TEXTS = (
@@ -57,10 +62,13 @@ def one(data: bytes) -> None:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        literal, local = required_literal(pattern), is_local(pattern)
+        literal, local, bigrams = required_literal(pattern), is_local(pattern), required_bigrams(pattern)
     for text in (*_TEXTS, pattern):
         if found(text):
             assert literal in text, f"{pattern!r} matches {text!r}, which lacks {literal!r}"
+            assert with_all(signatures([text.encode("utf-8", "surrogatepass")]), bigrams).all(), (
+                f"{pattern!r} matches {text!r}, whose signature says that it does not"
+            )
             assert not local or found(f"x\n{text}\ny"), (
                 f"{pattern!r} matches {text!r}, but not where it stands in another"
             )
