@@ -176,7 +176,8 @@ def rest(told: Figures, row: Row) -> str:
     if not rivals or row.unit == "recall":
         return ""
     best = min(rivals, key=lambda other: rivals[other]["ms"])
-    return f"{best} {_number(rivals[best]['ms'] / max(cells[name]['ms'], 1e-9))}x"
+    ratio = rivals[best]["ms"] / max(cells[name]["ms"], 1e-9)
+    return f"{best} {_number(ratio)}x" + (f": {row.behind}" if ratio < 1 and row.behind else "")
 
 
 def _is_rival(told: Figures, row: Row, other: str, cell: Mapping[str, float], own: Mapping[str, float]) -> bool:
