@@ -156,30 +156,36 @@ class Graph:
         """
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
-        points, lengths = self._asked(queries, settings.metric)
+        points, squared = self._asked(queries, settings.metric)
+        if cosine := settings.metric is Metric.COSINE:
+            lengths = np.sqrt(squared)[:, None]
+            points /= np.where(lengths > 0, lengths, 1)
         try:
             labels, away = self.index.knn_query(points, k=min(k, len(self)), num_threads=1)
         except RuntimeError:
             # Among many equal vectors parts of a graph may be cut off from each other.
             return None
-        # A point is as long as its vector, or as the longest: so the distance tells the inner product.
-        scores = lengths[:, None] - away
-        if settings.metric is not Metric.L2:
-            scores = (scores + np.float32(self.square)) / np.float32(2)
+        if cosine:
+            scores = (1 - away) * lengths
+        else:
+            # A point is as long as its vector, or as the longest: so the distance tells the inner product.
+            scores = squared[:, None] - away
+            if settings.metric is Metric.IP:
+                scores = (scores + np.float32(self.square)) / np.float32(2)
         return self._shown[labels.view(np.intp)], scores
 
     def _asked(self, queries: Matrix, metric: Metric) -> tuple[Matrix, npt.NDArray[np.float32]]:
-        """What stands for queries in the index, and the squares of its lengths. What a query and a vector have outside
+        """What stands for queries in the index, and its squared lengths. What a query and a vector have outside
         of the subspace is known by its lengths alone; near ones point the same way there, too, on the whole.
         """
         points = self.projection.apply(queries)
         points[:, -1] = 0
-        lengths = squares(points)
+        squared = squares(points)
         if metric is not Metric.IP:  # where the last coordinate of points is no such length
-            outside = np.maximum(squares(queries) - lengths, 0) * _ALIKE_OUTSIDE**2
+            outside = np.maximum(squares(queries) - squared, 0) * _ALIKE_OUTSIDE**2
             points[:, -1] = np.sqrt(outside)
-            lengths += outside
-        return points, lengths
+            squared += outside
+        return points, squared
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
         """The same graph over a table whose row i has the stamp ``stamps[i]``."""
@@ -199,7 +205,7 @@ def build(
     stop: Callable[[], bool],
 ) -> Graph | None:
     """A graph over the vectors in those rows, as they are in a subspace; None when `stop` said so on the way."""
-    index = _new_index(projection)
+    index = _new_index(projection, settings.metric)
     index.init_index(len(rows), M=settings.max_neighbors, ef_construction=settings.ef_construction)
     pieces = [slice(start, start + _SLICE) for start in range(0, len(rows), _SLICE)]
     square = 1.0
@@ -293,10 +299,12 @@ def _not_found(
     return labels if answer is None else labels[(answer[0] != rows[:, None]).all(axis=1)]
 
 
-def _new_index(projection: Projection) -> Any:
+def _new_index(projection: Projection, metric: Metric) -> Any:
     import hnswlib
 
-    return hnswlib.Index(space="l2", dim=projection.kept)
+    # Among points of length 1 the inner product gives the same order in less time. Of shorter ones 1 less the product
+    # would be 1.
+    return hnswlib.Index(space="ip" if metric is Metric.COSINE else "l2", dim=projection.kept)
 
 
 def _points(embeddings: Matrix, metric: Metric, projection: Projection, square: float) -> Matrix:
@@ -384,7 +392,7 @@ def _restored(
     sizes = [header.dimension * header.kept * 4, header.count * 8, bare_graph.HEAD, header.count * width]
     basis, own, head, nodes, rest = np.split(body, np.cumsum(sizes))
     projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy())
-    index = _new_index(projection)
+    index = _new_index(projection, metric)
     none = np.empty(0, dtype=np.intp)
     hidden = np.array(header.hidden, dtype=np.intp)
     graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem, hidden, header.found)
