@@ -69,17 +69,16 @@ def of(metadata: Metadata | None) -> tuple[list[str], dict[str, float]]:
     tokens: list[str] = []
     numbers: dict[str, float] = {}
     for parts, value in _fields(metadata or {}):
-        if isinstance(value, list):
-            held = dict.fromkeys(has(parts, item) for item in value if kind_of(item) < Kind.LIST)
-            tokens += (exists(parts), *held)
-        elif isinstance(value, Mapping):
-            tokens.append(exists(parts))
+        kind = kind_of(value)
+        if kind < Kind.LIST:
+            is_long = kind is Kind.STR and len(value) > LONG
+            tokens += _about(parts, value) if is_long else _remembered(parts, value)
         else:
-            tokens += (
-                _about(parts, value) if isinstance(value, str) and len(value) > LONG else _remembered(parts, value)
-            )
-            if kind_of(value) is Kind.NUMBER:
-                numbers[number(parts)] = float(value)
+            tokens.append(exists(parts))
+        if kind is Kind.NUMBER:
+            numbers[number(parts)] = float(value)
+        elif kind is Kind.LIST:
+            tokens += dict.fromkeys(has(parts, item) for item in value if kind_of(item) < Kind.LIST)
     return tokens, numbers
 
 
@@ -98,7 +97,7 @@ def _fields(metadata: Mapping[str, Any]) -> Iterator[tuple[Parts, Any]]:
     while pending:
         parts, value = pending.pop()
         yield parts, value
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             pending.extend(((*parts, name), inner) for name, inner in value.items())
 
 
