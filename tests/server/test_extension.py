@@ -144,6 +144,7 @@ def test_optimize_and_stats(api: httpx.Client, store: str) -> None:
         ("put", {"records": {"ids": ["x"], "embeddings": "AAAA", "dimension": 0}}, "InvalidDimension"),
         ("insert", {"records": {"ids": ["x"], "embeddings": "A", "dimension": 1}}, "InvalidArgumentError"),
         ("update", {"records": {"ids": [""]}}, "InvalidArgumentError"),
+        ("merge", {"records": {"ids": [""]}}, "InvalidArgumentError"),
         ("delete", {}, "InvalidArgumentError"),
         ("delete_where", {}, "InvalidArgumentError"),
         ("delete_where", {"where": {}}, "InvalidArgumentError"),
