@@ -42,7 +42,13 @@ def written(records: Records, places: Sequence[int]) -> Columns:
     assert records.embeddings is not None
     assert records.documents is not None
     assert records.metadatas is not None
-    filtered = [_filtered(id, metadata) for id, metadata in zip(records.ids, records.metadatas, strict=True)]
+    about: list[list[str]] = []
+    numbers: list[str] = []
+    for id, metadata in zip(records.ids, records.metadatas, strict=True):
+        of_record, ordered = _filtered(id, metadata)
+        about.append(of_record)
+        # As text: of a dict pymilvus makes a copy, value by value, and a thousand of them wake the garbage collector.
+        numbers.append(orjson.dumps(ordered).decode())
     keys = [tokens.key(id) for id in records.ids]
     texts = {
         "document": records.documents,
@@ -56,9 +62,8 @@ def written(records: Records, places: Sequence[int]) -> Columns:
         "key": keys,
         "place": list(places),
         "vector": widened(records.embeddings).tolist(),
-        "tokens": [about for about, _ in filtered],
-        # Of a dict pymilvus makes a copy, value by value.
-        "numbers": [orjson.dumps(numbers).decode() for _, numbers in filtered],
+        "tokens": about,
+        "numbers": numbers,
         **pieces.cut(texts, others),
     }
 
