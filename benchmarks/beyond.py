@@ -16,8 +16,9 @@ inserts a single record by one statement, has the settings of its session made o
 which PostgreSQL splits (``to_tsvector``). Each side commits what it writes durably. The plug-in does more all the same,
 and that is in the ratio: it checks what it is given, splits words the same way in every engine and counts them for
 BM25, keeps metadata exactly as it was beside its filterable form, finds out which ids are there already, takes a
-connection from a pool and makes settings for each statement, as a transaction pooler demands. The index of words is the
-larger part of a write on both sides, but of another kind on each; so writes are measured without it too.
+connection from a pool that must be alive. The index of words is the larger part of a write on both sides, but of
+another kind on each; so writes are measured without it too. Nothing is prepared on either side, so that a transaction
+pooler could stand between.
 
 Vectors are clustered and random; documents are some 400 characters of 3,000 words; there are six fields of metadata.
 """

@@ -16,8 +16,9 @@ clock starts. What an engine does in the background goes on while single adds ar
 The records are docstrings of this machine, embedded with the default function (see `corpus.py`). `--quick` takes 2,000
 of the standard library with hashed words as vectors, and asks a little of each: to see that it all works.
 
-As the data grows (`--growth`), one engine is asked after the other; what it has not answered after `--patience` minutes
-it is not asked any more, and the table says so. The JSON file is written after each.
+As the data grows (`--growth`), one engine is asked after the other. What it has not answered after `--patience` minutes
+is given up, the table says so, and it is opened again for the next question; an ingest that is given up is the last.
+The JSON file is written after each engine.
 
 A long run may be taken in parts: some steps at a time, of the same engines (`--steps` with nothing behind it leaves
 only the growth), each with a JSON file; `--join` puts them together. Figures are only compared inside one part: of a
@@ -38,10 +39,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,15 @@ import workload
 from corpus import Corpus
 from engines import ELSEWHERE, ENGINES, OURS
 from report import figures, growth_table, joined, table
-from rows import BULK, GOOD, GROWING, READS, WRITES, Row, asked
+from rows import BULK, GOOD, GROWING, OPENING, READS, WRITES, Row, asked
 from workload import Judge
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """pip compiles what it installs; what runs from a checkout is compiled once as well."""
 STEPS = ("bulk", "opening", "sweep", "reads", "writes", "churn")
+AT_FIRST = ("about", "open", "open_and_query", "disk", "churn")
+"""What can be asked of an engine that has no database open."""
 Answer = dict[str, Any]
 
 
@@ -76,9 +78,10 @@ class Side:
     missing: dict[str, str] = field(default_factory=dict)
     ef: int | None = None
     process: subprocess.Popen[str] | None = None
-    minutes: float = math.inf
-    """All that it may take, from `hurry` on."""
-    until: float = math.inf
+    patience: float = math.inf
+    """Minutes that an answer may take."""
+    late: Answer = field(default_factory=dict)
+    """What is said of an answer that took longer, and of all until a database is opened again."""
     is_filled: bool = False
     """It is open, with all records."""
 
@@ -96,10 +99,6 @@ class Side:
                 start_new_session=True,
             )
 
-    def hurry(self, minutes: float) -> None:
-        """Whatever it has not answered then, it is not asked any more."""
-        self.minutes, self.until = minutes, time.monotonic() + 60 * minutes
-
     def stop(self) -> None:
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
@@ -116,18 +115,20 @@ class Side:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(20)
         self.process = None
+        self.is_filled = False
 
     def close(self) -> None:
         self.is_filled = False
-        self.ask("close")
+        if self.process is not None:
+            self.ask("close")
         self.stop()
 
     def ask(self, do: str, **options: Any) -> Answer:
-        if time.monotonic() >= self.until:
-            self.end()
-            return {"missing": f"not finished in {self.minutes:g} min"}
         if self.process is None:
+            if self.late and do not in AT_FIRST:
+                return self.late
             self.start()
+            self.late = {}
         process = self.process
         assert process is not None
         assert process.stdin is not None
@@ -135,9 +136,11 @@ class Side:
         if process.poll() is None:
             process.stdin.write(json.dumps({"do": do, **options}) + "\n")
             process.stdin.flush()
-        left = None if self.until == math.inf else max(0.0, self.until - time.monotonic())
-        if not select.select([process.stdout], [], [], left)[0]:
-            return self.ask(do)  # too late
+        most = None if self.patience == math.inf else 60 * self.patience
+        if not select.select([process.stdout], [], [], most)[0]:
+            self.end()
+            self.late = {"missing": f"not finished in {self.patience:g} min"}
+            return self.late
         line = process.stdout.readline()
         told: Answer = json.loads(line) if line else {"missing": f"its process ended in {do}"}
         return told
@@ -178,7 +181,7 @@ class Run:
         """Who goes first changes."""
         return self.sides if turn % 2 == 0 else self.sides[::-1]
 
-    def all(self, steps: Sequence[str], *, stop: bool = True) -> None:
+    def all(self, steps: Sequence[str]) -> None:
         """Those steps, and unasked what they stand on: a filled database, and the settings that reach a recall."""
         if steps and "bulk" not in steps and set(steps) != {"churn"}:
             for side in self.sides:
@@ -190,8 +193,19 @@ class Run:
             if step in steps:
                 print(step, file=sys.stderr)
                 getattr(self, step)()
-        for side in self.sides if stop else []:
+        for side in self.sides:
             side.stop()
+
+    def grown(self, rows: Sequence[Row]) -> None:
+        """What is told of one size, of engines that have all records."""
+        self.bulk()
+        late = [side for side in self.sides if "ingest" in side.missing]
+        for side in late:
+            side.missing |= dict.fromkeys([row.key for row in (*BULK, *OPENING, *rows)], side.missing["ingest"])
+        rest = replace(self, sides=[side for side in self.sides if side not in late])
+        rest.opening()
+        rest.sweep()
+        rest._each(rows)
 
     def _fill(self, side: Side) -> None:
         """What `bulk` leaves behind, unmeasured."""
@@ -207,7 +221,8 @@ class Run:
             for side in self.turns(turn):
                 shutil.rmtree(side.database / "store", ignore_errors=True)
                 self._ingest(side)
-                side.is_filled = turn == self.rounds - 1 and not side.about["persistent"]
+                is_kept = turn == self.rounds - 1 and not side.about["persistent"]
+                side.is_filled = is_kept and side.process is not None
                 if not side.is_filled:
                     side.close()
 
@@ -258,6 +273,8 @@ class Run:
                     side.sweep.append({"ef": ef, "ms": ms, "recall": self.judge.recall("all", answer["found"])})
                     if side.sweep[-1]["recall"] >= 0.9995:
                         break
+                if side.process is None:
+                    break  # a higher setting takes longer
 
     def _reopen(self, side: Side) -> None:
         """With all records and everything that is loaded in the background."""
@@ -283,6 +300,8 @@ class Run:
             for row in rows:
                 for side in self.turns(turn):
                     if row.key not in side.missing:
+                        if side.process is None:
+                            self._reopen(side)
                         side.tune(row.reaching if row.key == "query 0.995" else GOOD)
                         self._keep(side, row, side.ask(**asked(row, self.limit, self.seconds, turn)))
 
@@ -335,11 +354,11 @@ def grow(options: argparse.Namespace, pythons: dict[str, str], corpus: Corpus, p
         first: dict[str, Sequence[Sequence[int]]] = {}
         for name in options.growth_engines:
             for side in _sides([name], pythons, folder, databases):
-                side.hurry(options.patience)
+                side.patience = options.patience
                 run = Run([side], judge, rounds=1, limit=200, seconds=2, churns=0, first=first)
+                rows = [row for row in READS if row.key in options.growth_reads]
                 try:
-                    run.all(["bulk", "opening", "sweep"], stop=False)
-                    run._each([row for row in READS if row.key in options.growth_reads])
+                    run.grown(rows)
                     side.close()
                 finally:
                     side.end()
@@ -403,7 +422,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--growth", type=int, nargs="*", default=[])
     parser.add_argument("--growth-engines", nargs="+", choices=list(ENGINES), default=["duckdb", "hnswlib"])
     parser.add_argument("--growth-reads", nargs="+", choices=[row.key for row in READS], default=GROWING, metavar="ROW")
-    parser.add_argument("--patience", type=float, default=24 * 60, help="minutes for an engine at each size")
+    parser.add_argument("--patience", type=float, default=24 * 60, help="minutes for an answer, as the data grows")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args(given)
     if not options.quick and not options.join and options.cache is None:

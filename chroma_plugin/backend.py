@@ -136,6 +136,13 @@ class CollectionStore(ABC):
         """Replace, in existing records, the columns that are not None. All ids are known."""
         fallback.update(self, records)
 
+    def merge(self, records: Records) -> Sequence[str] | None:
+        """Change, in the records that exist, what is given: metadata key by key, where a None takes the key away; what
+        is None in another column stays. Returns their ids. In one step, as `revise` would. Default: None, and nothing
+        is done; the core merges with `revise`. For engines to which each question is a way over the network.
+        """
+        return None
+
     def revise(self, work: Callable[[CollectionStore], _T]) -> _T:
         """What ``work`` returns, which reads records by id and writes what it makes of them, both in the store that it
         is given. Until it has ended nobody else changes what it read or adds what it did not find, and what it wrote

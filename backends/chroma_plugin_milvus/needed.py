@@ -29,8 +29,9 @@ class Needed:
         """
         also = self._also
         while True:
-            answer = ask([*also, *rows.columns(fields)])
-            more = missed(answer) - also
+            asked = also.union(rows.columns(fields))
+            answer = ask(sorted(asked))
+            more = missed(answer) - asked
             if not more:
                 return answer
             also = self._also = also | more

@@ -1,11 +1,12 @@
 """Texts of any length in Milvus, whose strings end at 65,535 bytes.
 
-A record's texts stand in fields of their own as far as they fit. What goes beyond, of all of them, is one JSON text in
-the field ``rest``: an array of pieces, or None.
+A record's texts stand in fields of their own as far as they fit. What goes beyond, and what few records have, is one
+JSON text in the field ``rest``: an array of pieces, or None.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -34,14 +35,26 @@ def join(pieces: Sequence[str] | None) -> str | None:
     return "".join(pieces) if pieces else None
 
 
-def cut(texts: Mapping[str, Sequence[str | None]]) -> dict[str, Sequence[Any]]:
-    """The columns that hold these columns of texts. Raises InvalidArgumentError for a record with too much text."""
+def cut(
+    texts: Mapping[str, Sequence[str | None]], others: Mapping[str, Sequence[str | None]]
+) -> dict[str, Sequence[Any]]:
+    """The columns that hold these columns of texts, and those ``others``, which have no column of their own.
+
+    Raises InvalidArgumentError for a record with too much text.
+    """
+    beyond: dict[int, dict[str, str]] = defaultdict(dict)
+    for name, column in others.items():
+        for row, text in enumerate(column):
+            if text is not None:
+                beyond[row][name] = text
+    for name, column in texts.items():
+        for row, text in enumerate(column):
+            if text is not None and len(text) > PIECE:
+                beyond[row][name] = text[PIECE:]
     rests: list[list[str] | None] = [None] * len(next(iter(texts.values())))
+    for row, rest in beyond.items():
+        rests[row] = split(orjson.dumps(rest).decode(), "A record")
     cut = {name: [text if text is None else text[:PIECE] for text in column] for name, column in texts.items()}
-    for row, record in enumerate(zip(*texts.values(), strict=True)):
-        long = {name: text[PIECE:] for name, text in zip(texts, record, strict=True) if text and len(text) > PIECE}
-        if long:
-            rests[row] = split(orjson.dumps(long).decode(), "A record")
     return {**cut, "rest": rests}
 
 
@@ -52,8 +65,11 @@ def goes_on(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
 
 def whole(rows: Sequence[Mapping[str, Any]], name: str) -> list[str | None]:
     """The texts of this name again, of rows whose ``rest`` was read if it is needed."""
-    return [row[name] + _rest(row, name) if row.get("rest") and row[name] else row[name] for row in rows]
+    return [row[name] + (other(row, name) or "") if row[name] else row[name] for row in rows]
 
 
-def _rest(row: Mapping[str, Any], name: str) -> str:
-    return str(orjson.loads(join(row["rest"]) or "{}").get(name, ""))
+def other(row: Mapping[str, Any], name: str) -> str | None:
+    """What stands under this name in ``rest``, if that was read."""
+    rest = row.get("rest")
+    text: str | None = orjson.loads("".join(rest)).get(name) if rest else None
+    return text

@@ -18,19 +18,20 @@ _FIELD: Final[Mapping[Field, str]] = {
     "embeddings": "vector",
     "documents": "document",
     "metadatas": "metadata",
-    "uris": "uri",
+    "uris": "rest",
 }
 
 
 def columns(fields: frozenset[Field]) -> list[str]:
-    """What has to be read for records with these columns, and ``rest`` where `missed` says so."""
-    return ["id", *(_FIELD[field] for field in sorted(fields))]
+    """What has to be read for records with these columns, besides the key, and ``rest`` where `missed` says so."""
+    return [_FIELD[field] for field in sorted(fields)]
 
 
 def missed(rows: Sequence[Row], fields: frozenset[Field]) -> frozenset[str]:
     """What else has to be read of these rows: in most collections nothing."""
     texts = [name for name in columns(fields) if name in TEXTS]
-    return frozenset(("rest",)) if pieces.goes_on(rows, texts) else frozenset()
+    goes_on = any(tokens.is_hashed(row["key"]) for row in rows) or pieces.goes_on(rows, texts)
+    return frozenset(("rest",)) if goes_on else frozenset()
 
 
 def written(records: Records, places: Sequence[int]) -> Columns:
@@ -41,33 +42,46 @@ def written(records: Records, places: Sequence[int]) -> Columns:
     assert records.embeddings is not None
     assert records.documents is not None
     assert records.metadatas is not None
-    filtered = [_filtered(id, metadata) for id, metadata in zip(records.ids, records.metadatas, strict=True)]
+    about: list[list[str]] = []
+    numbers: list[str] = []
+    for id, metadata in zip(records.ids, records.metadatas, strict=True):
+        of_record, ordered = _filtered(id, metadata)
+        about.append(of_record)
+        # As text: of a dict pymilvus makes a copy, value by value, and a thousand of them wake the garbage collector.
+        numbers.append(orjson.dumps(ordered).decode())
+    keys = [tokens.key(id) for id in records.ids]
     texts = {
-        "id": records.ids,
         "document": records.documents,
         "metadata": [None if metadata is None else orjson.dumps(metadata).decode() for metadata in records.metadatas],
-        "uri": records.uris if records.uris is not None else [None] * len(records),
+    }
+    others = {
+        "id": [id if tokens.is_hashed(key) else None for id, key in zip(records.ids, keys, strict=True)],
+        "uri": records.uris or (),
     }
     return {
-        "key": [tokens.key(id) for id in records.ids],
+        "key": keys,
         "place": list(places),
         "vector": widened(records.embeddings).tolist(),
-        "tokens": [about for about, _ in filtered],
-        # Of a dict pymilvus makes a copy, value by value.
-        "numbers": [orjson.dumps(numbers).decode() for _, numbers in filtered],
-        **pieces.cut(texts),
+        "tokens": about,
+        "numbers": numbers,
+        **pieces.cut(texts, others),
     }
 
 
 def read(rows: Sequence[Row], fields: frozenset[Field], dimension: int) -> Records:
     """The records of these rows."""
     return Records(
-        ids=[id or "" for id in pieces.whole(rows, "id")],
+        ids=[_id(row) for row in rows],
         embeddings=_vectors(rows, dimension) if "embeddings" in fields else None,
         documents=pieces.whole(rows, "document") if "documents" in fields else None,
         metadatas=_metadatas(rows) if "metadatas" in fields else None,
-        uris=pieces.whole(rows, "uri") if "uris" in fields else None,
+        uris=[pieces.other(row, "uri") for row in rows] if "uris" in fields else None,
     )
+
+
+def _id(row: Row) -> str:
+    key: str = row["key"]
+    return pieces.other(row, "id") or key if tokens.is_hashed(key) else key
 
 
 def widened(embeddings: Matrix) -> Matrix:

@@ -12,7 +12,7 @@ from chroma_plugin.types import CollectionInfo, Metric
 from chroma_plugin_milvus import pieces
 from chroma_plugin_milvus.options import MilvusOptions, is_lite
 
-TEXTS: Final = ("id", "document", "metadata", "uri")
+TEXTS: Final = ("document", "metadata")
 
 METRIC: Final = {Metric.L2: "L2", Metric.COSINE: "COSINE", Metric.IP: "IP"}
 
@@ -23,8 +23,8 @@ MOST_DIMENSION: Final = 32_768
 
 @lru_cache
 def records(dimension: int) -> CollectionSchema:
-    """``key`` is a hash of the id, ``place`` the order of insertion; `chroma_plugin_milvus.tokens` says what ``tokens``
-    and ``numbers`` are, `chroma_plugin_milvus.pieces` how texts are kept.
+    """``place`` is the order of insertion; `chroma_plugin_milvus.tokens` says what ``key``, ``tokens`` and ``numbers``
+    are, `chroma_plugin_milvus.pieces` how texts are kept. No more columns than are needed: Milvus Lite reads them all.
     """
     schema = _keyed()
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=max(dimension, LEAST_DIMENSION))
@@ -63,7 +63,7 @@ def catalog_index() -> IndexParams:
 
 def _keyed() -> CollectionSchema:
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=64)
+    schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=256)
     schema.add_field("place", DataType.INT64)
     return schema
 

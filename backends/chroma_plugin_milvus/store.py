@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from operator import lt
 from typing import Any, Final
 
 import numpy as np
@@ -131,7 +133,7 @@ class MilvusStore(CollectionStore):
     def _keys(self, request: Scan) -> list[str]:
         """Of the records that match, in the order of the request."""
         if request.ids is None:
-            found = self._table.all(expressions.expression(request.where), ["key", "place"])
+            found = self._table.all(expressions.expression(request.where), ["place"])
             return [row["key"] for row in sorted(found, key=_place)]
         keys = [tokens.key(id) for id in request.ids]
         if request.where is None and request.limit is None and not request.offset:
@@ -139,7 +141,7 @@ class MilvusStore(CollectionStore):
         known: set[str] = set()
         for start in range(0, len(keys), KEYS_AT_ONCE):
             part = request.ids[start : start + KEYS_AT_ONCE]
-            known.update(row["key"] for row in self._table.all(_among(part, request.where), ["key"]))
+            known.update(row["key"] for row in self._table.all(_among(part, request.where), []))
         return [key for key in keys if key in known]
 
     def _read(self, found: Sequence[Row], fields: frozenset[Field]) -> Records:
@@ -176,41 +178,36 @@ class MilvusStore(CollectionStore):
         vectors, params = rows.widened(queries), self._params(request.k, where)
         found = self._needed.answer(
             request.fields,
-            lambda names: self._table.search(vectors, where, request.k, names, params),
-            lambda found: self._missed(found, request.fields),
+            lambda names: self._found(self._table.search(vectors, where, request.k, names, params)),
+            lambda found: _missed(found, request.fields),
         )
-        answers = [self._hits(request, hits) for hits in found]
-        if min(map(len, found), default=0) < request.k:
+        answers = [self._hits(request, nearest) for nearest in found]
+        if min((len(nearest.rows) for nearest in found), default=0) < request.k:
             self._complete(request, where, found, answers, queries)
         return answers
 
-    def _complete(self, request: Search, where: str, found: list[list[Row]], answers: list[Hits], queries: Any) -> None:
+    def _complete(self, request: Search, where: str, found: list[_Nearest], answers: list[Hits], queries: Any) -> None:
         """A graph may find fewer than k; where more match, everything is swept."""
         possible = min(request.k, self._table.count(where))
-        for place, hits in enumerate(found):
-            if len(hits) < possible:
+        for place, nearest in enumerate(found):
+            if len(nearest.rows) < possible:
                 [answers[place]] = fallback.search(self, _alone(request, queries[place : place + 1]))
 
-    def _missed(self, found: list[list[Row]], fields: frozenset[Field]) -> Set[str]:
-        """What has to be known of these hits besides the columns that were read."""
-        missed = rows.missed([hit["entity"] for hits in found for hit in hits], fields)
-        has_ties = any(len(set(self._distances(hits).tolist())) < len(hits) for hits in found)
-        return missed | {"place"} if has_ties else missed
+    def _found(self, answers: Sequence[tuple[list[Row], list[float]]]) -> list[_Nearest]:
+        return [_Nearest(rows, self._distances(given).tolist()) for rows, given in answers]
 
-    def _hits(self, request: Search, found: list[Row]) -> Hits:
-        distances = self._distances(found)
-        near = distances.tolist()
-        # Where no two are equally near, nobody has asked for their places.
-        order = sorted(range(len(found)), key=lambda i: (near[i], found[i]["entity"].get("place", 0)))
-        kept = [i for i in order if request.max_distance is None or distances[i] <= request.max_distance]
-        entities = [found[i]["entity"] for i in kept]
-        records = self._read(entities, request.fields) if kept else rows.read([], request.fields, 0)
-        return Hits(records, distances[np.asarray(kept, dtype=np.intp)])
-
-    def _distances(self, found: list[Row]) -> Any:
+    def _distances(self, given: Sequence[float]) -> Any:
         """Milvus gives similarities for cosine and ip."""
-        given = np.array([hit["distance"] for hit in found], dtype=np.float32)
-        return given if self._info.metric is Metric.L2 else np.float32(1) - given
+        numbers = np.array(given, dtype=np.float32)
+        return numbers if self._info.metric is Metric.L2 else np.float32(1) - numbers
+
+    def _hits(self, request: Search, nearest: _Nearest) -> Hits:
+        found, near = nearest.in_order()
+        if request.max_distance is not None:
+            count = bisect_right(near, request.max_distance)
+            found, near = found[:count], near[:count]
+        records = self._read(found, request.fields) if found else rows.read([], request.fields, 0)
+        return Hits(records, np.array(near, dtype=np.float32))
 
     def _params(self, k: int, where: str) -> dict[str, Any]:
         params: dict[str, Any] = {}
@@ -231,6 +228,32 @@ class MilvusStore(CollectionStore):
             "filters": "equality, membership, presence and the order of numbers in Milvus; the rest in the core",
             "text_search": "in the core",
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Nearest:
+    """What was found for one query."""
+
+    rows: list[Row]
+    distances: list[float]
+
+    @property
+    def is_ascending(self) -> bool:
+        """Whether each is farther than the one before, as nearly always."""
+        return all(map(lt, self.distances, self.distances[1:]))
+
+    def in_order(self) -> tuple[list[Row], list[float]]:
+        """Nearest first; those that are equally near in the order of insertion."""
+        if self.is_ascending:
+            return self.rows, self.distances
+        order = sorted(range(len(self.rows)), key=lambda i: (self.distances[i], self.rows[i]["place"]))
+        return [self.rows[i] for i in order], [self.distances[i] for i in order]
+
+
+def _missed(found: Sequence[_Nearest], fields: frozenset[Field]) -> Set[str]:
+    """What has to be known of these hits besides the columns that were read."""
+    missed = rows.missed([row for nearest in found for row in nearest.rows], fields)
+    return missed if all(nearest.is_ascending for nearest in found) else missed | {"place"}
 
 
 def _place(row: Row) -> int:

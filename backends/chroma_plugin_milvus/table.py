@@ -104,11 +104,11 @@ class Table:
         return int(row["count(*)"])
 
     def all(self, where: str, fields: Sequence[str]) -> Iterator[Row]:
-        """The rows that match, in no order."""
+        """The rows that match, in no order; their keys are in all of them."""
         if not self.exists():
             return
         with translated("Reading"):
-            rows = self._query(filter=where, output_fields=list(fields), limit=WINDOW)
+            rows = self._query(filter=where, output_fields=["key", *fields], limit=WINDOW)
         # An iterator takes three requests to begin; most answers need none.
         yield from rows if len(rows) < WINDOW else self._page_by_page(where, fields)
 
@@ -117,7 +117,7 @@ class Table:
         if not self.exists():
             return []
         with translated("Reading"):
-            return self._query(filter=where, output_fields=list(fields), limit=most)
+            return self._query(filter=where, output_fields=["key", *fields], limit=most)
 
     def _page_by_page(self, where: str, fields: Sequence[str]) -> Iterator[Row]:
         with translated("Reading"):
@@ -125,7 +125,7 @@ class Table:
                 self.name,
                 batch_size=WINDOW // 2,
                 filter=where,
-                output_fields=list(fields),
+                output_fields=["key", *fields],
                 consistency_level=self._options.consistency_level,
                 timeout=self._options.timeout,
             )
@@ -152,8 +152,8 @@ class Table:
 
     def search(
         self, queries: Any, where: str, k: int, fields: Sequence[str], params: Mapping[str, Any]
-    ) -> list[list[Row]]:
-        """For each query up to k rows as ``{"distance": ..., "entity": {...}}``."""
+    ) -> list[tuple[list[Row], list[float]]]:
+        """For each query up to k rows, and what Milvus says of their nearness."""
         with translated("Searching"):
             found = self._client.search(
                 self.name,
@@ -165,7 +165,7 @@ class Table:
                 consistency_level=self._options.consistency_level,
                 timeout=self._options.timeout,
             )
-        return [list(hits) for hits in found]
+        return [([_row(key, hit) for key, hit in zip(hits.ids, hits, strict=True)], hits.distances) for hits in found]
 
     def flush(self) -> None:
         """Seal what was written, so that its index is built."""
@@ -183,18 +183,27 @@ class Table:
         return rows
 
 
+def _row(key: str, hit: Row) -> Row:
+    """A hit has its key beside the other columns."""
+    row: Row = hit["entity"]
+    row["key"] = key
+    return row
+
+
 def _row_bytes(columns: Columns) -> int:
-    """What the largest row may take."""
-    return sum(max(map(_value_bytes, column)) for column in columns.values())
+    """What the largest row may take, besides its place."""
+    return sum(_value_bytes(_longest(column)) for name, column in columns.items() if name != "place")
+
+
+def _longest(column: Sequence[Any]) -> Any:
+    return max(filter(None, column), key=len, default="")
 
 
 def _value_bytes(value: Any) -> int:
     """Not too few: of a character four, of a number eight; of what stands in a list the first is the longest."""
     if isinstance(value, str):
         return 4 * len(value)
-    if isinstance(value, list):
-        return len(value) * _value_bytes(value[0]) if value else 0
-    return 64 * len(value) if isinstance(value, dict) else 8
+    return len(value) * _value_bytes(value[0]) if isinstance(value, list) else 8
 
 
 def _parts(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

@@ -1,7 +1,7 @@
 """Connections to one PostgreSQL: statements and transactions, the same calls in a thread and on an event loop.
 
-Nothing is left in a connection between two transactions (no prepared statements unless asked for, no temporary tables,
-settings only for one transaction), so that a transaction pooler may stand between.
+Nothing is left in a connection between two transactions (no prepared statements unless asked for, no temporary tables),
+so that a transaction pooler may stand between. Where none does, a connection keeps the settings of its last search.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
@@ -33,16 +34,30 @@ _CLOSE_SECONDS: Final = 5.0
 class Statements:
     """What a transaction may do: one connection, in use by one caller."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, now: Callable[[Any], Any]) -> None:
         self._connection = connection
+        self._now = now
         self.committing = False
         """COMMIT was sent, so that a lost connection leaves open whether it was done."""
+
+    def use(self, settings: str) -> None:
+        """Make settings (SQL that makes them for the session), unless the connection has just these."""
+        if self._connection.settings != settings:
+            self.rows(f"SELECT {settings}")
+            self._connection.settings = settings
+
+    def keep_settings(self) -> bool:
+        """Whether the connection leads to one server process for as long as it lasts: that which it was made with. A
+        pooler tells its clients of none that there is.
+        """
+        [(process,)] = self.rows("SELECT pg_backend_pid()")
+        return bool(process == self._connection.pgconn.backend_pid)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """What the statement returns, columns in binary form where psycopg has one."""
         cursor = self._run(sql, parameters)
         # Asking for the description would make an object for each column.
-        found: list[Row] = _now(cursor.fetchall()) if cursor.pgresult and cursor.pgresult.nfields else []
+        found: list[Row] = self._now(cursor.fetchall()) if cursor.pgresult and cursor.pgresult.nfields else []
         return found
 
     def count(self, sql: str, parameters: Sequence[Any] = ()) -> int:
@@ -76,8 +91,17 @@ class Statements:
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> Any:
         cursor = self._connection.cursor(binary=True)
-        _now(cursor.execute(sql, parameters or None))
+        self._now(cursor.execute(sql, parameters or None))
         return cursor
+
+
+class _Connection(psycopg.Connection[Row]):
+    settings = ""
+    """What a search has set in it, as SQL."""
+
+
+class _ConnectionOnLoop(psycopg.AsyncConnection[Row]):
+    settings = ""
 
 
 class Database:
@@ -92,9 +116,22 @@ class Database:
         self._on_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPool] = weakref.WeakKeyDictionary()
         self._closed = False
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """What one reading statement returns; asked again when the connection is lost meanwhile."""
-        return self._attempts(lambda statements: statements.rows(sql, parameters), repeatable=True)
+    @cached_property
+    def keeps_settings(self) -> bool:
+        """Whether what is set in a connection is there in the next transaction: no pooler stands between."""
+        return self._attempts(Statements.keep_settings, repeatable=True)
+
+    def rows(self, sql: str, parameters: Sequence[Any] = (), settings: str = "") -> list[Row]:
+        """What one reading statement returns; asked again when the connection is lost meanwhile. ``settings`` are made
+        before, where the connection `keeps_settings`.
+        """
+
+        def ask(statements: Statements) -> list[Row]:
+            if settings:
+                statements.use(settings)
+            return statements.rows(sql, parameters)
+
+        return self._attempts(ask, repeatable=True)
 
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """What one changing statement returns: a transaction of its own."""
@@ -148,15 +185,16 @@ class Database:
     # -- one call ----------------------------------------------------------------------------------------------------
 
     def _attempts(self, work: Callable[[Statements], _T], *, repeatable: bool = False, transaction: bool = False) -> _T:
+        now = _now_here()
         for attempt in range(_ATTEMPTS):
             statements: Statements | None = None
             try:
-                connection, pool = self._borrowed()
+                connection, pool = self._borrowed(now)
                 try:
-                    statements = Statements(connection)
+                    statements = Statements(connection, now)
                     return work(statements)
                 finally:
-                    _now(pool.putconn(connection))
+                    now(pool.putconn(connection))
             except psycopg.Error as error:
                 lost = statements is not None and statements.broken
                 undone = transaction and lost and statements is not None and not statements.committing
@@ -166,22 +204,28 @@ class Database:
                     raise failures.translated(error, self.place, perhaps_done=unsure) from error
         raise AssertionError("the last attempt returns or raises")
 
-    def _borrowed(self) -> tuple[Any, Any]:
+    def _borrowed(self, now: Callable[[Any], Any]) -> tuple[Any, Any]:
         """A connection that works, and the pool to give it back to."""
-        pool: Any = self._pool_on_loop() if waiting.on_loop() else self._pool()
-        connection = _now(pool.getconn())
+        pool: Any = self._pool() if now is _as_it_is else self._pool_on_loop()
+        connection = now(pool.getconn())
         while _is_stale(connection):
-            _now(connection.close())
+            now(connection.close())
             # The pool makes another in its place.
-            _now(pool.putconn(connection))
-            connection = _now(pool.getconn())
+            now(pool.putconn(connection))
+            connection = now(pool.getconn())
         return connection, pool
 
     def _pool(self) -> ConnectionPool[Any]:
         with self._lock:
             self._refuse_closed()
             if self._blocking is None:
-                self._blocking = ConnectionPool(self._options.url, kwargs=self._settings(), open=False, **self._sizes())
+                self._blocking = ConnectionPool(
+                    self._options.url,
+                    connection_class=_Connection,
+                    kwargs=self._settings(),
+                    open=False,
+                    **self._sizes(),
+                )
                 self._blocking.open()
             return self._blocking
 
@@ -236,7 +280,12 @@ class _LoopPool:
     def __init__(self, url: str, settings: dict[str, Any], sizes: dict[str, Any]) -> None:
         self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
         self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            url, kwargs=settings, configure=self._remember, open=False, **sizes
+            url,
+            connection_class=_ConnectionOnLoop,
+            kwargs=settings,
+            configure=self._remember,
+            open=False,
+            **sizes,
         )
 
     def opened(self) -> AsyncConnectionPool[Any]:
@@ -260,9 +309,13 @@ class _LoopPool:
         self._connections.add(connection)
 
 
-def _now(result: Any) -> Any:
-    """What a call of psycopg gives, in a thread; on an event loop, what its awaitable gives."""
-    return waiting.wait(result) if waiting.on_loop() else result
+def _now_here() -> Callable[[Any], Any]:
+    """What makes a result of what a call of psycopg gives: on an event loop that is an awaitable."""
+    return waiting.wait if waiting.on_loop() else _as_it_is
+
+
+def _as_it_is(result: Any) -> Any:
+    return result
 
 
 async def _copy_on_loop(cursor: Any, sql: str, pieces: Iterator[bytes]) -> None:

@@ -7,6 +7,8 @@ fewer than k is asked again exactly, so a filter never costs results.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from math import isnan
 from operator import itemgetter
 from typing import Any, Final
@@ -53,7 +55,7 @@ class Searcher:
     def exact(self, request: Search) -> list[Hits]:
         return _hits(self._nearest(request, request.embeddings), request)
 
-    def by_index(self, request: Search, kind: IndexKind, settings: str) -> list[Hits]:
+    def by_index(self, request: Search, kind: IndexKind, settings: Settings) -> list[Hits]:
         found = self._approximate(request, kind, settings)
         short = [place for place, rows in enumerate(found) if len(rows) < request.k]
         if short:
@@ -71,35 +73,36 @@ class Searcher:
         found = self._for_each(queries, select, (*condition.parameters, request.k))
         return [sorted(rows, key=_by_distance) for rows in found]
 
-    def _approximate(self, request: Search, kind: IndexKind, settings: str) -> list[list[Row]]:
+    def _approximate(self, request: Search, kind: IndexKind, settings: Settings) -> list[list[Row]]:
         """By a short statement that has each thing once: PostgreSQL parses and plans one in half of the time."""
         condition = condition_of(request.where, request.ids)
         full = kind.full
         is_full = kind is full
         one = len(request.embeddings) == 1 and is_full
         query = "%s" if one else "query.vector"
-        # The settings are for this statement only, and made before it looks for the first record.
+        # Behind a pooler the settings are for this statement only, and made before it looks for the first record.
+        local = "" if self._database.keeps_settings else f"(SELECT {settings.local}) IS NOT NULL AND "
         select = (
             f"SELECT {_names(request)}, {full.nearness(query)} AS nearness FROM {self._table} "
-            f"WHERE (SELECT {settings}) IS NOT NULL AND {condition.sql} "
-            f"ORDER BY {'nearness' if is_full else kind.nearness(query)} LIMIT %s"
+            f"WHERE {local}{condition.sql} ORDER BY {'nearness' if is_full else kind.nearness(query)} LIMIT %s"
         )
         parameters = (*condition.parameters, request.k if is_full else _SPARE * request.k)
+        kept = "" if local else settings.lasting
         if one:
             [vector] = vectors_out(request.embeddings)
-            found = [self._database.rows(select, (Binary(vector), *parameters))]
+            found = [self._database.rows(select, (Binary(vector), *parameters), kept)]
         else:
-            found = self._for_each(request.embeddings, select, parameters)
+            found = self._for_each(request.embeddings, select, parameters, kept)
         return [_measured(rows, request)[: request.k] for rows in found]
 
-    def _for_each(self, queries: Matrix, select: str, parameters: Sequence[Any]) -> list[list[Row]]:
+    def _for_each(self, queries: Matrix, select: str, parameters: Sequence[Any], settings: str = "") -> list[list[Row]]:
         """What is selected for each query, which is called ``query.vector``; in any order."""
         sql = (
             "SELECT record.*, query.place FROM unnest(%s::vector[]) WITH ORDINALITY AS query(vector, place) "
             f"CROSS JOIN LATERAL ({select}) AS record"
         )
         found: list[list[Row]] = [[] for _ in queries]
-        for row in self._database.rows(sql, (array(vectors_out(queries), self._vector_type), *parameters)):
+        for row in self._database.rows(sql, (array(vectors_out(queries), self._vector_type), *parameters), settings):
             found[row[-1] - 1].append(row[:-1])
         return found
 
@@ -114,22 +117,33 @@ def _measured(rows: Sequence[Row], request: Search) -> list[Row]:
     return sorted(((*row[:-1], distance(row[-1])) for row in rows), key=_by_distance)
 
 
-def hnsw_settings(ef_search: int, k: int) -> str:
-    """What makes a search go on until k records pass the filter, as SQL."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How far an index is searched, and that it is searched on until k records pass the filter: SQL that sets this, for
+    one transaction or for all that follow in the connection.
+    """
+
+    local: str
+    lasting: str
+
+
+def hnsw_settings(ef_search: int, k: int) -> Settings:
     return _settings("hnsw", "ef_search", min(max(ef_search, k), _MOST_EF))
 
 
-def ivfflat_settings(probes: int) -> str:
-    """What makes a search look into further lists until k records pass the filter, as SQL."""
+def ivfflat_settings(probes: int) -> Settings:
     return _settings("ivfflat", "probes", probes)
 
 
-def _settings(method: str, name: str, value: int) -> str:
+@lru_cache
+def _settings(method: str, name: str, value: int) -> Settings:
     """No parameters: PostgreSQL plans constants faster, and the one that a user may choose is a whole number."""
-    return (
-        f"set_config('{method}.{name}', '{int(value)}', TRUE) || "
-        f"set_config('{method}.iterative_scan', 'relaxed_order', TRUE)"
+    local, lasting = (
+        f"set_config('{method}.{name}', '{int(value)}', {is_local}) || "
+        f"set_config('{method}.iterative_scan', 'relaxed_order', {is_local})"
+        for is_local in (True, False)
     )
+    return Settings(local, lasting)
 
 
 def no_hits(request: Search) -> list[Hits]:

@@ -232,7 +232,7 @@ class PgvectorStore(CollectionStore):
             return self._searcher.exact(request)
         return self._searcher.by_index(request, kind, self._search_settings(kind, request.k))
 
-    def _search_settings(self, kind: IndexKind, k: int) -> str:
+    def _search_settings(self, kind: IndexKind, k: int) -> searching.Settings:
         if kind.method == "ivfflat":
             return searching.ivfflat_settings(self._options.probes)
         ef_search = self._index.info.configuration.get("hnsw", {}).get("ef_search", 100)

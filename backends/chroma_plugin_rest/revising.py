@@ -1,5 +1,7 @@
 """Records that are read, changed here and written, as if nobody else could come between.
 
+So it is with an `upsert`, and with an `update` that the server can't do alone, as `RestStore.merge` does.
+
 Nothing is locked on the server meanwhile. A write takes along what was read: the question, and a digest of the answer.
 The server asks again, and when the answer is another by now it writes nothing; then all of it is done anew.
 """

@@ -195,3 +195,9 @@ class Milvus(Memory):
 
         self.path.mkdir(exist_ok=True)
         return chroma_plugin.Client(chroma_db_impl="milvus", uri=str(self.path / "milvus.db"), timeout=3_600)
+
+    def settle(self) -> None:
+        """Lite does not say when its index is complete. It closes when that is so."""
+        super().settle()
+        self.close()
+        self.open()

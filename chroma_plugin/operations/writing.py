@@ -7,6 +7,7 @@ Embedding functions run before the lock is taken; what the write depends on is t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from chroma_plugin.backend import CollectionStore
@@ -95,7 +96,13 @@ def _update(handle: Handle, given: Records, vectors: Vectors) -> Sequence[str]:
         return current.ids
 
     with handle.writing() as store:
-        return store.revise(revise)
+        merged = store.merge(replace(given, embeddings=vectors.matrix)) if _is_whole(given, vectors) else None
+        return store.revise(revise) if merged is None else merged
+
+
+def _is_whole(given: Records, vectors: Vectors) -> bool:
+    """Whether all records come with an embedding, or none."""
+    return len(vectors.ids) in (0, len(given))
 
 
 def _touches(changed: Records) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import Matrix
 from chroma_plugin.wording import shown
 
+_FLOAT32: Final = np.dtype(np.float32)
+
 
 def matrix(value: Any, what: str = "embeddings") -> Matrix:
     """Float32, C-contiguous, shape (n, d) with n and d at least 1; one embedding becomes one row.
@@ -20,16 +23,31 @@ def matrix(value: Any, what: str = "embeddings") -> Matrix:
     A float32 matrix that is already so is returned as it is, not copied. Raises InvalidArgumentError for what is not
     numbers (booleans are none) or not finite as float32, InvalidDimensionError for rows of different lengths.
     """
-    array = _array(value, what)
+    array = value if _is_ready(value) else _two_dimensional(_array(value, what), what)
+    floats = array if array is value else _as_float32(array)
+    _refuse_infinite(floats, array, what)
+    return floats
+
+
+def _is_ready(value: Any) -> bool:
+    """Whether it has the type and the shape already, as nearly always: then nothing more is asked of it."""
+    return (
+        type(value) is np.ndarray
+        and value.dtype is _FLOAT32
+        and value.ndim == 2
+        and value.size > 0
+        and value.flags.c_contiguous
+    )
+
+
+def _two_dimensional(array: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
     if array.ndim == 1:
         array = array.reshape(1, -1)
     if array.ndim != 2:
         raise InvalidArgumentError(f"{what} must have the shape (n, d) or (d,), not {array.shape}.")
     if 0 in array.shape:
         raise InvalidArgumentError(f"{what} holds no numbers: its shape is {array.shape}.")
-    floats = _as_float32(array)
-    _refuse_infinite(floats, array, what)
-    return floats
+    return array
 
 
 @np.errstate(over="ignore")
@@ -112,7 +130,8 @@ def _refuse_booleans(value: Sequence[Any], array: npt.NDArray[Any], what: str) -
 
 
 def _refuse_infinite(floats: Matrix, given: npt.NDArray[Any], what: str) -> None:
-    if np.isfinite(floats).all():
+    # A sum of squares is finite if they all are. When it overflows, each number is looked at.
+    if math.isfinite(np.vdot(floats, floats)) or np.isfinite(floats).all():
         return
     row, column = np.argwhere(~np.isfinite(floats))[0]
     raise InvalidArgumentError(

@@ -102,6 +102,7 @@ _STORE_ROUTES: Final = (
     Route("POST", f"{_STORE}/put", adding.put, "Insert or replace whole records, as long as what was read is still so", _WRITE, "StoreRevision", EMPTY, together=adding.put_together),
     Route("POST", f"{_STORE}/insert", adding.insert, "Insert records whose ids are unknown", _WRITE, "StoreWrite", reference("StoreKnown"), together=adding.insert_together),
     Route("POST", f"{_STORE}/update", extension.update, "Replace columns of records, as long as what was read is still so", _WRITE, "StoreRevision", EMPTY),
+    Route("POST", f"{_STORE}/merge", records.merge, "Change what is given of records; metadata key by key", _WRITE, "StoreWrite", reference("StoreMerged")),
     Route("POST", f"{_STORE}/delete", extension.delete, "Delete records by id", _WRITE, "StoreDelete", reference("Deleted")),
     Route("POST", f"{_STORE}/delete_where", extension.delete_where, "Delete records by filter", _WRITE, "StoreDeleteWhere", reference("Deleted")),
     Route("POST", f"{_STORE}/scan", extension.scan, "Read records", body="StoreScan", answer=reference("StoreScanned")),

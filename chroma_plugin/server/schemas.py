@@ -201,6 +201,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         ("records",), records=reference("StoreRecords"), reads=nullable(array(reference("StoreRead")))
     ),
     "StoreKnown": record(("known",), known=array(STRING)),
+    "StoreMerged": record(("merged",), merged=array(STRING)),
     "StoreDelete": record(("ids",), ids=_IDS),
     "StoreDeleteWhere": record(("where",), where={"type": "object"}),
     "StoreScan": record(

@@ -24,16 +24,17 @@ from chroma_plugin.filters import Expr
 from chroma_plugin.testing import strategies
 
 HASH = '"[0-9a-f]{32}"'
+KEY = r'"([A-Za-z0-9_.:/@=+-]{1,200}|#[0-9a-f]{32})"'
 NUMBER = r"-?(\d+(\.\d+)?(e[+-]\d+)?)"
 WORDS = re.compile(
-    rf"({HASH}|[\[\](), ]|and|or|not|in|key|place|(>=|<=|<|>)|array_contains_any|tokens|numbers|{NUMBER})*"
+    rf"({HASH}|{KEY}|[\[\](), ]|and|or|not|in|key|place|(>=|<=|<|>)|array_contains_any|tokens|numbers|{NUMBER})*"
 )
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
 def test_an_expression_holds_nothing_of_the_users(data: st.DataObject) -> None:
-    """Whatever the keys and values: hashes, doubles and our own words."""
+    """Whatever the keys and values: hashes, doubles, our own words, and ids that are read alike everywhere."""
     written = data.draw(strategies.records(4))
     where: Expr = data.draw(strategies.exprs_for(written))
     if expressions.takes(where) is Pushdown.EXACT:

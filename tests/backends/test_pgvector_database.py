@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def test_a_database_without_rights_or_extension(tmp_path: Path) -> None:
 def test_kinds_of_indexes(tmp_path: Path, given: dict[str, Any], space: str) -> None:
     """Each is built and used, finds nearly all, and gives the distances of the full vectors."""
     with client_of(tmp_path, index_from=500, probes=20, **given) as client:
-        configuration = {"hnsw": {"space": space, "ef_search": 200}}
+        configuration = {"hnsw": {"space": space, "ef_search": 100}}
         things = client.create_collection("things", embedding_function=None, configuration=configuration)
         vectors = fill(things, 3000, dimension=32)
         things.create_index()
@@ -272,9 +273,11 @@ def test_a_failure_to_build_is_told(things: chromadb.Collection) -> None:
 # -- connections -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="needs pgbouncer")
-def test_through_a_transaction_pooler(tmp_path: Path) -> None:
-    """Pgbouncer gives each transaction whichever of two connections is free."""
+@pytest.fixture
+def pooled_url() -> Iterator[str]:
+    """The address of pgbouncer, which gives each transaction whichever of two connections is free."""
+    if shutil.which("pgbouncer") is None:
+        pytest.skip("needs pgbouncer")
     port, place = free_port(), postgres_url().partition("host=")[2]
     # As root it has to become somebody else, who can't look into the folders of pytest.
     folder = Path(tempfile.mkdtemp(prefix="chroma-plugin-pooler-"))
@@ -288,13 +291,17 @@ def test_through_a_transaction_pooler(tmp_path: Path) -> None:
     as_user = ["-u", Path(place).owner()] if os.geteuid() == 0 else []
     pooler = subprocess.Popen(["pgbouncer", "-q", *as_user, folder / "pgbouncer.ini"])
     try:
-        given = options(str(tmp_path), index_from=500) | {"url": f"postgresql://postgres@{HOST}:{port}/postgres"}
         _wait_for(port)
-        _use(chromadb.Client(chroma_db_impl="pgvector", **given))
+        yield f"postgresql://postgres@{HOST}:{port}/postgres"
     finally:
         pooler.terminate()
         pooler.wait(10)
         shutil.rmtree(folder)
+
+
+def test_through_a_transaction_pooler(tmp_path: Path, pooled_url: str) -> None:
+    given = options(str(tmp_path), index_from=500) | {"url": pooled_url}
+    _use(chromadb.Client(chroma_db_impl="pgvector", **given))
 
 
 def _wait_for(port: int) -> None:
@@ -320,30 +327,45 @@ def _use(client: chromadb.Client) -> None:
         client.delete_collection("things")
 
 
-def test_nothing_is_left_in_a_connection(tmp_path: Path) -> None:
+def test_nothing_is_left_in_a_connection(tmp_path: Path, pooled_url: str) -> None:
     """No prepared statement, no setting, no lock, no temporary table stays between two calls."""
+    assert _left(str(tmp_path), {}, url=pooled_url) == (0, "40", "off", 0, 0)
+
+
+def test_where_no_pooler_stands_between_settings_stay(tmp_path: Path) -> None:
+    """Those of the last search, whatever others had set before, and nothing else."""
+    assert _left(f"{tmp_path}a", {"hnsw": {"ef_search": 70}}, {}) == (0, "100", "relaxed_order", 0, 0)
+    assert _left(f"{tmp_path}b", {}, {"hnsw": {"ef_search": 70}}) == (0, "70", "relaxed_order", 0, 0)
+
+
+def _left(schema: str, *configurations: dict[str, Any], **more: Any) -> tuple[Any, ...]:
+    """What is in the only connection of a client after searches in collections that are configured so, in turn."""
     from chroma_plugin_pgvector.backend import PgvectorBackend
     from chroma_plugin_pgvector.options import PgvectorOptions
 
     from chroma_plugin.testing.data import collection, numbered, vectors
     from chroma_plugin.types import Metric, Search
 
-    backend = PgvectorBackend(PgvectorOptions(**options(str(tmp_path), index_from=100) | {"pool_size": 1}))
-    info = collection()
-    backend.create_collection(info)
-    store = backend.open_collection(info)
+    backend = PgvectorBackend(PgvectorOptions(**options(schema, index_from=100) | {"pool_size": 1} | more))
+    stores = []
+    for number, configuration in enumerate(configurations):
+        info = replace(collection(f"c{number}"), configuration=configuration)
+        backend.create_collection(info)
+        stores.append(backend.open_collection(info))
     for _ in range(8):
-        store.put(numbered(150))
-        store.optimize()
-        store.search(Search(vectors(2), 5, Metric.L2))
-    left = backend._database.rows(
+        for store in stores:
+            store.put(numbered(150))
+            store.optimize()
+            store.search(Search(vectors(2), 5, Metric.L2))
+    [left] = backend._database.rows(
         "SELECT (SELECT count(*) FROM pg_prepared_statements), current_setting('hnsw.ef_search'), "
         "current_setting('hnsw.iterative_scan'), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), "
         "(SELECT count(*) FROM pg_class WHERE relpersistence = 't')"
     )
-    assert left == [(0, "40", "off", 0, 0)]
-    store.close()
+    for store in stores:
+        store.close()
     backend.close()
+    return left
 
 
 # -- what goes in ----------------------------------------------------------------------------------------------------

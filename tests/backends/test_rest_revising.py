@@ -119,12 +119,22 @@ def test_another_client_was_quicker(opened: list[chromadb.Collection], count: in
 
 
 def test_an_update_of_what_another_client_has_deleted(opened: list[chromadb.Collection]) -> None:
-    """The report says what was so when it was written."""
-    mine, theirs = opened
-    mine.add(ids=["a", "b"], embeddings=vectors(2))
-    after_reading(theirs, lambda: mine.delete(ids="a"))
-    assert theirs.update(ids=["a", "b"], documents=["changed", "changed"]).unknown == ["a"]
-    assert mine.get()["documents"] == ["changed"]
+    """The report says what was so when it was written, also where the client has to read what it merges with: the
+    embeddings of those documents that stay.
+    """
+
+    def embed(texts: list[str]) -> Any:
+        return vectors(len(texts))
+
+    mine, theirs = (
+        collection.client.get_or_create_collection("embedded", embedding_function=embed) for collection in opened
+    )
+    mine.add(ids=["a", "b", "c"], documents=["old", "old", "old"])
+    turns = iter(range(9))
+    # They read a first time before they embed.
+    after_reading(theirs, lambda: mine.delete(ids="a") if next(turns) == 1 else None)
+    assert theirs.update(ids=["a", "b", "c"], documents=["changed", "changed", None]).unknown == ["a"]
+    assert mine.get()["documents"] == ["changed", "old"]
 
 
 def test_others_who_are_always_quicker(opened: list[chromadb.Collection], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,5 +145,6 @@ def test_others_who_are_always_quicker(opened: list[chromadb.Collection], monkey
     turns = iter(range(1, 100))
     after_reading(theirs, lambda: mine.update(ids="a", metadatas={"n": next(turns)}))
     with pytest.raises(StaleReadError, match="Nothing was written"):
-        theirs.update(ids="a", metadatas={"theirs": 1})
-    assert mine.get()["metadatas"] == [{"n": 3}]
+        theirs.upsert(ids="a", embeddings=[0, 0], metadatas={"theirs": 1})
+    # Three times, and once when they looked which dimension the collection has.
+    assert mine.get()["metadatas"] == [{"n": 4}]

@@ -94,3 +94,31 @@ def test_engines_side_by_side_at_a_size(tmp_path: Path) -> None:
     assert text.count("not finished in 0 min") > 6
     assert text.startswith("before\n")
     assert text.endswith("after\n")
+
+
+LATE = """
+import sys
+from pathlib import Path
+import corpus, workload
+from local import Side
+
+place = Path(sys.argv[1])
+(place / "store").mkdir()
+workload.write(place / "workload", corpus.hashed(2_070), 2_000, 20, 300, 50)
+side = Side("duckdb", sys.executable, place / "workload", place / "store")
+query = {"do": "query", "limit": 5, "seconds": 0.1}
+for patience, asked in (
+    (5, {"do": "open", "place": "store"}), (5, {"do": "ingest"}),
+    (0, query), (5, query), (5, {"do": "open", "place": "store"}), (5, query),
+):
+    side.patience = patience
+    print(sorted(side.ask(**asked).items())[0][0])
+side.close()
+"""
+
+
+def test_what_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    """Nothing is asked of an engine that was given up; opened again, it answers."""
+    command = [sys.executable, "-c", LATE, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=BENCHMARKS)
+    assert done.stdout.split() == ["ms", "ms", "missing", "missing", "ms", "found"], done.stderr

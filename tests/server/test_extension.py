@@ -63,6 +63,15 @@ def test_update_replaces_columns(api: httpx.Client, store: str) -> None:
     assert (found["ids"], found["documents"], found["metadatas"]) == (["a"], [None], [{"m": [1]}])
 
 
+def test_merge_changes_what_is_given(api: httpx.Client, store: str) -> None:
+    """Metadata key by key; None leaves a document, and takes a key away; unknown ids are passed over."""
+    before = api.post(f"{store}/scan", json={"ids": ["a"]}).json()["records"]
+    body = {"records": {"ids": ["gone", "a"], "documents": ["x", None], "metadatas": [None, {"m": [1], "n": None}]}}
+    assert api.post(f"{store}/merge", json=body).json() == {"merged": ["a"]}
+    after = api.post(f"{store}/scan", json={"ids": ["a", "gone"]}).json()["records"]
+    assert after == {**before, "metadatas": [{"m": [1]}]}
+
+
 def test_filters_and_order(api: httpx.Client, store: str) -> None:
     """Any filter of ours, also those that Chroma can't say, and any order."""
     where = to_wire(~(Key("n") == 1) & (Key("n").exists()))
@@ -135,6 +144,7 @@ def test_optimize_and_stats(api: httpx.Client, store: str) -> None:
         ("put", {"records": {"ids": ["x"], "embeddings": "AAAA", "dimension": 0}}, "InvalidDimension"),
         ("insert", {"records": {"ids": ["x"], "embeddings": "A", "dimension": 1}}, "InvalidArgumentError"),
         ("update", {"records": {"ids": [""]}}, "InvalidArgumentError"),
+        ("merge", {"records": {"ids": [""]}}, "InvalidArgumentError"),
         ("delete", {}, "InvalidArgumentError"),
         ("delete_where", {}, "InvalidArgumentError"),
         ("delete_where", {"where": {}}, "InvalidArgumentError"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,10 +13,12 @@ from chroma_plugin.operations import reading, writing
 from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.procedure import run
 from chroma_plugin.requests.ids import written_ids
+from chroma_plugin.requests.writes import UpdateRequest, Write
 from chroma_plugin.server import keys
 from chroma_plugin.server.bodies import Body, embeddings
 from chroma_plugin.server.call import Answer, Call, answer
 from chroma_plugin.server.handlers.adding import columns, keep_keys
+from chroma_plugin.server.handlers.extension import records_in
 from chroma_plugin.types import Field, Matrix, Scan
 
 _GET_INCLUDE: Final = ("metadatas", "documents")
@@ -43,6 +46,13 @@ def update(call: Call) -> Answer:
     with handle.writing():
         _update(handle, ids, _filled(handle, written_ids(ids), new, matrix), body)
     return answer({})
+
+
+def merge(call: Call) -> Answer:
+    """The same for clients of ours, who are told which records there were."""
+    handle = call.served.handle(call.collection())
+    request = UpdateRequest(Write(records_in(call.body(), call.config.limits.batch), None))
+    return answer({"merged": _updated(handle, request)})
 
 
 def get(call: Call) -> Answer:
@@ -105,9 +115,14 @@ def indexing_status(call: Call) -> Answer:
 
 
 def _update(handle: Handle, ids: list[str], matrix: Matrix | None, body: Body) -> None:
-    request = requests.update(ids, matrix, *columns(body))
+    _updated(handle, requests.update(ids, matrix, *columns(body)))
+
+
+def _updated(handle: Handle, request: UpdateRequest) -> Sequence[str]:
+    """The ids of those that there were."""
     report = run(writing.update(handle, lambda: request))
     keep_keys(handle, request.write.records, report.updated)
+    return report.updated
 
 
 def _filled(handle: Handle, ids: list[str], new: list[int], matrix: Matrix) -> Matrix:
