@@ -101,9 +101,10 @@ class DuckDBRecords:
                 self._insert_many(cursor, added)
 
     def _insert_few(self, cursor: Cursor, rows: Rows) -> None:
-        columns = _arrays(rows, slice(None))
-        for values in zip(*(column.tolist() for column in columns.values()), strict=True):
-            cursor.execute(f"INSERT INTO {self._table} VALUES (?, ?, ?, ?, ?, ?, ?)", list(values))
+        numbers = rows.places.tolist(), rows.stamps.tolist()
+        texts = rows.ids, rows.documents, rows.metadatas, rows.uris
+        for values in zip(*numbers, *texts, _blobs(rows, slice(None)), strict=True):
+            cursor.execute(f"INSERT INTO {self._table} VALUES (?, ?, ?, ?, ?, ?, ?)", [*values])
 
     def _insert_many(self, cursor: Cursor, rows: Rows) -> None:
         for start in range(0, len(rows), _AT_ONCE):
