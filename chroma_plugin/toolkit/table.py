@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import eq
 from typing import Any, Final, cast
 
 import numpy as np
@@ -182,8 +181,8 @@ class Table:
         return bool(self.view.alive[row]) and self.texts.id(row) == id
 
     def _are_of(self, rows: RowNumbers, ids: Sequence[str]) -> Mask:
-        same = np.array(list(map(eq, self.texts.take(rows, (Kind.ID,))[0], ids)), dtype=np.bool_)
-        return same & self._alive[:][rows]
+        assert self.texts.file is not None, "there the hashes are from"
+        return self.texts.file.begin_with(rows, ids) & self._alive[:].take(rows)
 
     # -- writing (the caller holds the writer's lock) ----------------------------------------------------------------
 
