@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from chroma_plugin.toolkit.growing import Growing
 from chroma_plugin.toolkit.ids import Ids, SortedIds
 from chroma_plugin.toolkit.sketch import Sketch
 from chroma_plugin.toolkit.textindex import TextIndex
-from chroma_plugin.toolkit.texts import Kind, Texts
+from chroma_plugin.toolkit.texts import Kind, Texts, decoded
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers, Vectors
 from chroma_plugin.types import Field, Matrix, Metadata, Records
 
@@ -60,10 +60,13 @@ def as_json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | N
     return [None if metadata is None else dumps(metadata).decode() for metadata in metadatas]
 
 
-def from_json(texts: Sequence[str | None]) -> list[dict[str, Any] | None]:
-    """Metadata out of that text, as one text: what a call costs by itself is paid once."""
-    whole = ",".join(["null" if text is None else text for text in texts])
-    metadatas: list[dict[str, Any] | None] = loads(f"[{whole}]")
+def from_json(texts: Sequence[Any], *, encoded: bool = False) -> list[dict[str, Any] | None]:
+    """Metadata out of that text, or of its UTF-8, as one text: what a call costs by itself is paid once."""
+    if encoded:
+        whole: str | bytes = b"[%b]" % b",".join([b"null" if text is None else text for text in texts])
+    else:
+        whole = f"[{','.join(['null' if text is None else text for text in texts])}]"
+    metadatas: list[dict[str, Any] | None] = loads(whole)
     return metadatas
 
 
@@ -121,13 +124,16 @@ class View:
         kinds = [kind for field, kind in _KINDS if field in fields]
         if ids is None:
             kinds.append(Kind.ID)
-        texts = dict(zip(kinds, self.table.texts.take(rows, kinds), strict=True))
-        metadatas = texts.get(Kind.METADATA)
+        columns, encoded = self.table.texts.kept(rows, kinds)
+        texts = dict(zip(kinds, columns, strict=True))
+        metadatas = texts.pop(Kind.METADATA, None)
+        if encoded:
+            texts = {kind: decoded(column) for kind, column in texts.items()}
         return Records(
-            ids=cast(list[str], texts[Kind.ID]) if ids is None else ids,
+            ids=texts[Kind.ID] if ids is None else ids,
             embeddings=self.table.vectors.take(rows) if "embeddings" in fields else None,
             documents=texts.get(Kind.DOCUMENT),
-            metadatas=None if metadatas is None else from_json(metadatas),
+            metadatas=None if metadatas is None else from_json(metadatas, encoded=encoded),
             uris=texts.get(Kind.URI),
         )
 
@@ -307,11 +313,11 @@ class Table:
             return columns
 
     def _extend(self, columns: dict[str, Column], first: int, last: int) -> None:
-        texts = self.texts.column(Kind.METADATA)[first:last]
-        decoded = [metadata or {} for metadata in from_json(texts)]
+        (texts,), encoded = self.texts.kept(np.arange(first, last), (Kind.METADATA,))
+        metadatas = [metadata or {} for metadata in from_json(texts, encoded=encoded)]
         for key, column in columns.items():
             if len(column) < last:
-                column.extend([metadata.get(key, MISSING) for metadata in decoded[len(column) - first :]])
+                column.extend([metadata.get(key, MISSING) for metadata in metadatas[len(column) - first :]])
 
     @property
     def nbytes(self) -> int:

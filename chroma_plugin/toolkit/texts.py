@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import accumulate
-from typing import Final, overload
+from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 
@@ -24,6 +24,14 @@ class Kind(IntEnum):
     DOCUMENT = 1
     METADATA = 2
     URI = 3
+
+
+class Kept(NamedTuple):
+    """Texts, a column for each kind."""
+
+    columns: list[list[Any]]
+    encoded: bool
+    """They are in UTF-8, as they stand in a file."""
 
 
 class Texts:
@@ -46,17 +54,22 @@ class Texts:
 
     def take(self, rows: RowNumbers, kinds: Sequence[Kind]) -> list[list[Text]]:
         """For each kind the texts of those rows."""
+        kept = self.kept(rows, kinds)
+        return [decoded(column) for column in kept.columns] if kept.encoded else kept.columns
+
+    def kept(self, rows: RowNumbers, kinds: Sequence[Kind]) -> Kept:
+        """The same as they are kept."""
         if self.file is None:
             numbers = rows.tolist()
-            return [[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)]
+            return Kept([[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)], False)
         if not self.late[Kind.ID] or (early := rows < self.first).all():
-            return [_decoded(column) for column in self.file.take(rows, kinds)]
-        return self._taken_from_both(self.file, rows, early.tolist(), kinds)
+            return Kept(self.file.take(rows, kinds), True)
+        return Kept(self._taken_from_both(self.file, rows, early.tolist(), kinds), False)
 
     def _taken_from_both(
         self, file: TextFile, rows: RowNumbers, early: Sequence[bool], kinds: Sequence[Kind]
     ) -> list[list[Text]]:
-        old = [iter(_decoded(column)) for column in file.take(rows[np.array(early)], kinds)]
+        old = [iter(decoded(column)) for column in file.take(rows[np.array(early)], kinds)]
         late, first = [self.late[kind] for kind in kinds], self.first
         where = list(zip(rows.tolist(), early, strict=True))
         return [
@@ -68,7 +81,7 @@ class Texts:
         """Of one row."""
         if self.file is None or row >= self.first:
             return self.late[Kind.ID][row - self.first]
-        return _decoded([self.file.first(row)])[0]
+        return decoded([self.file.first(row)])[0]
 
     def column(self, kind: Kind) -> TextColumn:
         return TextColumn(self, kind)
@@ -121,7 +134,8 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _decoded(texts: Sequence[bytes | None]) -> list[Text]:
+def decoded(texts: Sequence[bytes | None]) -> list[Text]:
+    """Texts that are in UTF-8."""
     return [None if text is None else text.decode("utf-8", "surrogatepass") for text in texts]
 
 
