@@ -45,7 +45,7 @@ class SortedIds:
             place += 1
 
 
-_FEW: Final = 16
+_FEW: Final = 7
 """Ids that are found quicker one by one than by arrays."""
 
 
