@@ -89,7 +89,7 @@ class Ids:
 
     def _rows_of(self, ids: Sequence[str]) -> RowNumbers:
         late, early = self._late, self._early
-        if early is not None and late.keys().isdisjoint(ids):
+        if early is not None and (not late or late.keys().isdisjoint(ids)):
             return self._early_rows(early, ids)
         rows = np.array([late.get(id, -1) for id in ids], dtype=np.intp)
         if early is not None:

@@ -63,7 +63,7 @@ def as_json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | N
 def from_json(texts: Sequence[Any], *, encoded: bool = False) -> list[dict[str, Any] | None]:
     """Metadata out of that text, or of its UTF-8, as one text: what a call costs by itself is paid once."""
     if encoded:
-        whole: str | bytes = b"[%b]" % b",".join([b"null" if text is None else text for text in texts])
+        whole: str | bytes = b"[" + b",".join([b"null" if text is None else text for text in texts]) + b"]"
     else:
         whole = f"[{','.join(['null' if text is None else text for text in texts])}]"
     metadatas: list[dict[str, Any] | None] = loads(whole)
@@ -128,7 +128,8 @@ class View:
         texts = dict(zip(kinds, columns, strict=True))
         metadatas = texts.pop(Kind.METADATA, None)
         if encoded:
-            texts = {kind: decoded(column) for kind, column in texts.items()}
+            for kind, column in texts.items():
+                texts[kind] = decoded(column)
         return Records(
             ids=texts[Kind.ID] if ids is None else ids,
             embeddings=self.table.vectors.take(rows) if "embeddings" in fields else None,

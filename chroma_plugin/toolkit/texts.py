@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import accumulate
-from typing import Any, Final, NamedTuple, overload
+from typing import Any, Final, overload
 
 import numpy as np
 
@@ -24,14 +24,6 @@ class Kind(IntEnum):
     DOCUMENT = 1
     METADATA = 2
     URI = 3
-
-
-class Kept(NamedTuple):
-    """Texts, a column for each kind."""
-
-    columns: list[list[Any]]
-    encoded: bool
-    """They are in UTF-8, as they stand in a file."""
 
 
 class Texts:
@@ -54,17 +46,17 @@ class Texts:
 
     def take(self, rows: RowNumbers, kinds: Sequence[Kind]) -> list[list[Text]]:
         """For each kind the texts of those rows."""
-        kept = self.kept(rows, kinds)
-        return [decoded(column) for column in kept.columns] if kept.encoded else kept.columns
+        columns, encoded = self.kept(rows, kinds)
+        return [decoded(column) for column in columns] if encoded else columns
 
-    def kept(self, rows: RowNumbers, kinds: Sequence[Kind]) -> Kept:
-        """The same as they are kept."""
+    def kept(self, rows: RowNumbers, kinds: Sequence[Kind]) -> tuple[list[list[Any]], bool]:
+        """The same as they are kept, and whether that is in UTF-8, as they stand in a file."""
         if self.file is None:
             numbers = rows.tolist()
-            return Kept([[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)], False)
+            return [[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)], False
         if not self.late[Kind.ID] or (early := rows < self.first).all():
-            return Kept(self.file.take(rows, kinds), True)
-        return Kept(self._taken_from_both(self.file, rows, early.tolist(), kinds), False)
+            return self.file.take(rows, kinds), True
+        return self._taken_from_both(self.file, rows, early.tolist(), kinds), False
 
     def _taken_from_both(
         self, file: TextFile, rows: RowNumbers, early: Sequence[bool], kinds: Sequence[Kind]
