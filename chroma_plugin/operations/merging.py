@@ -99,7 +99,7 @@ def merged_metadata(old: Metadata | None, new: Metadata | None) -> Metadata | No
     """``old`` with the keys of ``new``; a key that ``new`` sets to None is gone. Nothing left is None."""
     if new is None:
         return old
-    merged = {**(old or {}), **new}
+    merged = {**old, **new} if old else {**new}
     if None in new.values():
         merged = {key: value for key, value in merged.items() if value is not None or key not in new}
     return merged or None

@@ -68,6 +68,8 @@ def _add(handle: Handle, request: AddRequest, given: Records, vectors: Vectors) 
 
 
 def _others(ids: Sequence[str], done: Sequence[str]) -> list[str]:
+    if ids == done:
+        return []
     handled = set(done)
     return [id for id in ids if id not in handled]
 

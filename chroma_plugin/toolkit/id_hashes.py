@@ -42,8 +42,11 @@ class IdHash:
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)
 
     def _some(self, ids: Sequence[str]) -> Hashes:
-        texts = np.array([_short(id) for id in ids] if max(map(len, ids)) > _LETTERS else ids)
-        # Numpy fills short ones up with zeros, which add nothing.
+        longest = max(map(len, ids))
+        if longest > _LETTERS:
+            ids, longest = [_short(id) for id in ids], _LETTERS
+        # Numpy fills the others up with zeros, which add nothing. Without the length it takes four times as long.
+        texts = np.array(ids, dtype=f"U{longest}")
         letters = texts.view(np.uint32).reshape(len(ids), -1)
         sums: npt.NDArray[np.uint64] = letters @ self._keys[: letters.shape[1]] + self._first
         return (sums >> np.uint64(32)).astype(np.uint32)

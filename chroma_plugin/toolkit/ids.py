@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.toolkit.id_hashes import Hashes, IdHash
+from chroma_plugin.toolkit.vectors import RowNumbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,16 +24,16 @@ class SortedIds:
     """The row of each hash."""
     hash: IdHash
 
-    def candidates(self, ids: Sequence[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """The rows that have the hashes of the ids, nearly always one or none of each; and before them, which of the
-        ids each row is a candidate for.
+    def candidates(self, ids: Sequence[str]) -> Iterator[RowNumbers]:
+        """For each id a row that has its hash, or -1: nearly always the only one. Then the next ones, as long as there
+        may be any.
         """
-        wanted = self.hash.many(ids)
-        firsts = np.searchsorted(self.hashes, wanted, side="left")
-        counts = np.searchsorted(self.hashes, wanted, side="right") - firsts
-        which = np.repeat(np.arange(len(ids)), counts)
-        places = np.arange(len(which)) + np.repeat(firsts - np.cumsum(counts) + counts, counts)
-        return which, self.rows[places].astype(np.intp)
+        wanted, end = self.hash.many(ids), len(self.hashes)
+        places = self.hashes.searchsorted(wanted)
+        while (same := places < end).any():
+            same &= self.hashes.take(places, mode="clip") == wanted
+            yield np.where(same, self.rows.take(places, mode="clip").astype(np.intp), -1)
+            places = np.where(same, places + 1, end)
 
     def candidates_of_one(self, id: str) -> Iterator[int]:
         """The rows that have the hash of the id."""
@@ -44,11 +45,11 @@ class SortedIds:
             place += 1
 
 
-_FEW: Final = 16
+_FEW: Final = 7
 """Ids that are found quicker one by one than by arrays."""
 
 
-def sorted_ids(ids: Sequence[str], rows: npt.NDArray[np.intp], secret: bytes) -> SortedIds:
+def sorted_ids(ids: Sequence[str], rows: RowNumbers, secret: bytes) -> SortedIds:
     """Of those rows."""
     hash = IdHash(secret)
     own = hash.many(ids)
@@ -58,8 +59,13 @@ def sorted_ids(ids: Sequence[str], rows: npt.NDArray[np.intp], secret: bytes) ->
 
 IsOf = Callable[[int, str], bool]
 """Whether a row is alive and has the id."""
-AreOf = Callable[[npt.NDArray[np.intp], Sequence[str]], npt.NDArray[np.bool_]]
+AreOf = Callable[[RowNumbers, Sequence[str]], npt.NDArray[np.bool_]]
 """The same of many rows, each with the id that stands in its place."""
+
+
+_MANY: Final = 10_000
+"""More ids than these are not kept in mind."""
+_NOTHING: Final[tuple[list[str], RowNumbers]] = [], np.empty(0, dtype=np.intp)
 
 
 class Ids:
@@ -68,11 +74,22 @@ class Ids:
     def __init__(self, early: SortedIds | None, is_of: IsOf, are_of: AreOf) -> None:
         self._early, self._is_of, self._are_of = early, is_of, are_of
         self._late: dict[str, int] = {}
+        self._asked = _NOTHING
 
-    def rows_of(self, ids: Sequence[str]) -> npt.NDArray[np.intp]:
+    def rows_of(self, ids: Sequence[str]) -> RowNumbers:
         """The row of each id; -1 for one that is not known."""
+        if not _FEW < len(ids) <= _MANY:
+            return self._rows_of(ids)
+        # A write asks two or three times for the same: what is there, what it replaces.
+        asked, rows = self._asked
+        if asked != ids:
+            rows = self._rows_of(ids)
+            self._asked = [*ids], rows
+        return rows
+
+    def _rows_of(self, ids: Sequence[str]) -> RowNumbers:
         late, early = self._late, self._early
-        if early is not None and not late:
+        if early is not None and (not late or late.keys().isdisjoint(ids)):
             return self._early_rows(early, ids)
         rows = np.array([late.get(id, -1) for id in ids], dtype=np.intp)
         if early is not None:
@@ -80,13 +97,17 @@ class Ids:
             rows[missing] = self._early_rows(early, [ids[at] for at in missing.tolist()])
         return rows
 
-    def _early_rows(self, early: SortedIds, ids: Sequence[str]) -> npt.NDArray[np.intp]:
+    def _early_rows(self, early: SortedIds, ids: Sequence[str]) -> RowNumbers:
         if len(ids) <= _FEW:
             return np.array([self._early_row(early, id) for id in ids], dtype=np.intp)
-        which, candidates = early.candidates(ids)
-        are = self._are_of(candidates, [ids[at] for at in which.tolist()])
         rows = np.full(len(ids), -1, dtype=np.intp)
-        rows[which[are]] = candidates[are]
+        for candidates in early.candidates(ids):
+            tried = ((rows < 0) & (candidates >= 0)).nonzero()[0]
+            whose = ids if len(tried) == len(ids) else [ids[at] for at in tried.tolist()]
+            found = tried[self._are_of(candidates[tried], whose)]
+            rows[found] = candidates[found]
+            if len(found) == len(ids):
+                break
         return rows
 
     def _early_row(self, early: SortedIds, id: str) -> int:
@@ -96,9 +117,11 @@ class Ids:
         return -1
 
     def keep(self, ids: Iterable[str], rows: Iterable[int]) -> None:
+        self._asked = _NOTHING
         self._late.update(zip(ids, rows, strict=True))
 
     def forget(self, ids: Iterable[str]) -> None:
         """Of rows in the file it is enough that they are dead."""
+        self._asked = _NOTHING
         for id in ids:
             self._late.pop(id, None)

@@ -182,10 +182,9 @@ class LocalStore(CollectionStore):
 
     def scan(self, request: Scan) -> Iterator[Records]:
         view, rows, ids = self._select(request)
-        page = slice(request.offset, None if request.limit is None else request.offset + request.limit)
-        rows, ids = rows[page], None if ids is None else ids[page]
-        for start in range(0, len(rows), _BATCH):
-            part = slice(start, start + _BATCH)
+        end = len(rows) if request.limit is None else min(request.offset + request.limit, len(rows))
+        for start in range(request.offset, end, _BATCH):
+            part = slice(start, min(start + _BATCH, end))
             yield view.records(rows[part], request.fields, None if ids is None else ids[part])
 
     def _select(self, request: Scan) -> tuple[View, RowNumbers, Sequence[str] | None]:

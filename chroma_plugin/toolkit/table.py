@@ -11,8 +11,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import eq
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,7 @@ from chroma_plugin.toolkit.ids import Ids, SortedIds
 from chroma_plugin.toolkit.signatures import Signatures
 from chroma_plugin.toolkit.sketch import Sketch
 from chroma_plugin.toolkit.textindex import TextIndex
-from chroma_plugin.toolkit.texts import Kind, Texts
+from chroma_plugin.toolkit.texts import Kind, Texts, decoded
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers, Vectors
 from chroma_plugin.types import Field, Matrix, Metadata, Records
 
@@ -62,10 +61,13 @@ def as_json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | N
     return [None if metadata is None else dumps(metadata).decode() for metadata in metadatas]
 
 
-def from_json(texts: Sequence[str | None]) -> list[dict[str, Any] | None]:
-    """Metadata out of that text, as one text: what a call costs by itself is paid once."""
-    whole = ",".join(["null" if text is None else text for text in texts])
-    metadatas: list[dict[str, Any] | None] = loads(f"[{whole}]")
+def from_json(texts: Sequence[Any], *, encoded: bool = False) -> list[dict[str, Any] | None]:
+    """Metadata out of that text, or of its UTF-8, as one text: what a call costs by itself is paid once."""
+    if encoded:
+        whole: str | bytes = b"[" + b",".join([b"null" if text is None else text for text in texts]) + b"]"
+    else:
+        whole = f"[{','.join(['null' if text is None else text for text in texts])}]"
+    metadatas: list[dict[str, Any] | None] = loads(whole)
     return metadatas
 
 
@@ -138,13 +140,17 @@ class View:
         kinds = [kind for field, kind in _KINDS if field in fields]
         if ids is None:
             kinds.append(Kind.ID)
-        texts = dict(zip(kinds, self.table.texts.take(rows, kinds), strict=True))
-        metadatas = texts.get(Kind.METADATA)
+        columns, encoded = self.table.texts.kept(rows, kinds)
+        texts = dict(zip(kinds, columns, strict=True))
+        metadatas = texts.pop(Kind.METADATA, None)
+        if encoded:
+            for kind, column in texts.items():
+                texts[kind] = decoded(column)
         return Records(
-            ids=cast(list[str], texts[Kind.ID]) if ids is None else ids,
+            ids=texts[Kind.ID] if ids is None else ids,
             embeddings=self.table.vectors.take(rows) if "embeddings" in fields else None,
             documents=texts.get(Kind.DOCUMENT),
-            metadatas=None if metadatas is None else from_json(metadatas),
+            metadatas=None if metadatas is None else from_json(metadatas, encoded=encoded),
             uris=texts.get(Kind.URI),
         )
 
@@ -199,8 +205,8 @@ class Table:
         return bool(self.view.alive[row]) and self.texts.id(row) == id
 
     def _are_of(self, rows: RowNumbers, ids: Sequence[str]) -> Mask:
-        same = np.array(list(map(eq, self.texts.take(rows, (Kind.ID,))[0], ids)), dtype=np.bool_)
-        return same & self._alive[:][rows]
+        assert self.texts.file is not None, "there the hashes are from"
+        return self.texts.file.begin_with(rows, ids) & self._alive[:].take(rows)
 
     # -- writing (the caller holds the writer's lock) ----------------------------------------------------------------
 
@@ -325,11 +331,11 @@ class Table:
             return columns
 
     def _extend(self, columns: dict[str, Column], first: int, last: int) -> None:
-        texts = self.texts.column(Kind.METADATA)[first:last]
-        decoded = [metadata or {} for metadata in from_json(texts)]
+        (texts,), encoded = self.texts.kept(np.arange(first, last), (Kind.METADATA,))
+        metadatas = [metadata or {} for metadata in from_json(texts, encoded=encoded)]
         for key, column in columns.items():
             if len(column) < last:
-                column.extend([metadata.get(key, MISSING) for metadata in decoded[len(column) - first :]])
+                column.extend([metadata.get(key, MISSING) for metadata in metadatas[len(column) - first :]])
 
     @property
     def nbytes(self) -> int:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import accumulate
-from typing import Final, overload
+from typing import Any, Final, overload
 
 import numpy as np
 
@@ -46,17 +46,22 @@ class Texts:
 
     def take(self, rows: RowNumbers, kinds: Sequence[Kind]) -> list[list[Text]]:
         """For each kind the texts of those rows."""
+        columns, encoded = self.kept(rows, kinds)
+        return [decoded(column) for column in columns] if encoded else columns
+
+    def kept(self, rows: RowNumbers, kinds: Sequence[Kind]) -> tuple[list[list[Any]], bool]:
+        """The same as they are kept, and whether that is in UTF-8, as they stand in a file."""
         if self.file is None:
             numbers = rows.tolist()
-            return [[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)]
+            return [[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)], False
         if not self.late[Kind.ID] or (early := rows < self.first).all():
-            return [_decoded(column) for column in self.file.take(rows, kinds)]
-        return self._taken_from_both(self.file, rows, early.tolist(), kinds)
+            return self.file.take(rows, kinds), True
+        return self._taken_from_both(self.file, rows, early.tolist(), kinds), False
 
     def _taken_from_both(
         self, file: TextFile, rows: RowNumbers, early: Sequence[bool], kinds: Sequence[Kind]
     ) -> list[list[Text]]:
-        old = [iter(_decoded(column)) for column in file.take(rows[np.array(early)], kinds)]
+        old = [iter(decoded(column)) for column in file.take(rows[np.array(early)], kinds)]
         late, first = [self.late[kind] for kind in kinds], self.first
         where = list(zip(rows.tolist(), early, strict=True))
         return [
@@ -68,7 +73,7 @@ class Texts:
         """Of one row."""
         if self.file is None or row >= self.first:
             return self.late[Kind.ID][row - self.first]
-        return _decoded([self.file.first(row)])[0]
+        return decoded([self.file.first(row)])[0]
 
     def column(self, kind: Kind) -> TextColumn:
         return TextColumn(self, kind)
@@ -122,7 +127,8 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _decoded(texts: Sequence[bytes | None]) -> list[Text]:
+def decoded(texts: Sequence[bytes | None]) -> list[Text]:
+    """Texts that are in UTF-8."""
     return [None if text is None else text.decode("utf-8", "surrogatepass") for text in texts]
 
 

@@ -21,6 +21,7 @@ from chroma_plugin_duckdb import opening
 from chroma_plugin_duckdb.backend import DuckDBBackend
 from chroma_plugin_duckdb.file import NAME, connect
 from chroma_plugin_duckdb.options import DuckDBOptions
+from chroma_plugin_duckdb.schema import records_table
 from support.vectors import clustered, records
 
 from chroma_plugin.errors import (
@@ -259,6 +260,21 @@ def test_statements_are_constants() -> None:
                         if isinstance(value, ast.FormattedValue)
                     }
                     assert names <= allowed, f"{file.name}:{node.lineno}: {names - allowed} in a statement"
+
+
+def test_few_optimizers_are_asked(backend: DuckDBBackend) -> None:
+    """Three, and one of them has a filter looked at where the table is read."""
+    backend.open_collection(INFO).put(records(clustered(10)))
+    with backend._file.reading() as cursor:
+        [(number,)] = cursor.execute("SELECT number FROM collections")
+        table = records_table(number)
+        [(_, plan)] = cursor.execute(f"EXPLAIN SELECT place FROM {table} WHERE stamp < 3")
+        [(asked,)] = cursor.execute(
+            "SELECT count(*) FROM duckdb_optimizers() "
+            "WHERE name NOT IN (SELECT unnest(string_split(current_setting('disabled_optimizers'), ',')))"
+        )
+    assert "Filters: stamp < 3" in plan
+    assert asked == 3
 
 
 def test_compacting_takes_deleted_text_off_the_disk(tmp_path: Path, backend: DuckDBBackend) -> None:

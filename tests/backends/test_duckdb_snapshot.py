@@ -64,11 +64,11 @@ def filled(place: Path, documents: list[str | None] | None = None) -> Contents:
     return held
 
 
-def contents(backend: DuckDBBackend) -> Contents:
+def contents(backend: DuckDBBackend, ids: list[str] | None = None) -> Contents:
     fields = frozenset(("embeddings", "documents", "metadatas", "uris"))
     return {
         id: (embedding.tobytes(), document, metadata, uri)
-        for batch in backend.open_collection(INFO).scan(Scan(fields=fields))
+        for batch in backend.open_collection(INFO).scan(Scan(ids=ids, fields=fields))
         for id, embedding, document, metadata, uri in zip(
             batch.ids, batch.embeddings, batch.documents, batch.metadatas, batch.uris, strict=True
         )
@@ -148,6 +148,28 @@ def test_a_change_after_opening_is_kept_with_the_rest(tmp_path: Path) -> None:
         assert not backend._file.touched
         assert contents(backend) == expected
         backend.close()
+
+
+def test_the_same_ids_are_found_where_they_are_by_then(tmp_path: Path) -> None:
+    """Asked for again and again, while they are replaced, updated, deleted, added again, and moved by a compaction."""
+    expected = filled(tmp_path)
+    backend = opened(tmp_path)
+    store = backend.open_collection(INFO)
+    ids = [*expected, "id105", "new"]
+
+    for change in (
+        lambda: store.put(records(clustered(30, seed=5), start=20)),
+        lambda: store.update(Records(["id3", "id22"], documents=["changed", None])),
+        lambda: store.delete(["id4", "id23", "odd1"]),
+        lambda: store.put(Records(["id4", "new", "id105"], clustered(3, seed=6), ["back", "new", "back"])),
+        store.compact,
+        lambda: store.delete(ids[::2]),
+    ):
+        assert contents(backend, ids) == expected
+        change()
+        expected = contents(backend)
+    assert contents(backend, ids) == expected
+    backend.close()
 
 
 def test_a_collection_that_was_not_opened_stays_quick(place: Path) -> None:
