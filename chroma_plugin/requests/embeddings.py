@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError
+from chroma_plugin.requests.many import pieces
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import Matrix
 from chroma_plugin.wording import shown
@@ -110,7 +111,7 @@ def _refuse_booleans(value: Sequence[Any], array: npt.NDArray[Any], what: str) -
 
 
 def _refuse_infinite(floats: Matrix, given: npt.NDArray[Any], what: str) -> None:
-    if np.isfinite(floats).all():
+    if all(np.isfinite(some).all() for some in pieces(floats)):
         return
     row, column = np.argwhere(~np.isfinite(floats))[0]
     raise InvalidArgumentError(
