@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
-_STARVED: Final = 1.0
+_STARVED: Final = 5.0
 """Seconds after which others leave too little: a piece is some 0.05 s of work."""
 
 
