@@ -41,6 +41,10 @@ _DEAD_SHARE: Final = 0.3
 _DEAD_FROM: Final = 1_000
 _QUIET: Final = 0.2
 """Seconds without a write before a graph is begun: a bulk load is indexed once, not in pieces."""
+_RETURNING: Final = 1e-6
+"""Seconds for each row without a graph: so long may the call that wrote them still take, to report and to clear up.
+What its caller does next is not to meet the work in the background as it begins.
+"""
 _PATIENCE: Final = 10.0
 """Seconds after which a graph is begun even if writes go on."""
 
@@ -91,8 +95,9 @@ class Upkeep:
         before = None
         while waited < _PATIENCE and before is not self._store.view and not self._stopping():
             before = self._store.view
-            self._background.pause(_QUIET)
-            waited += _QUIET
+            quiet = max(_QUIET, _RETURNING * (before.length - before.covered))
+            self._background.pause(quiet)
+            waited += quiet
 
     def _stopping(self) -> bool:
         return self._closed or self._background.stopping()

@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 from support.vectors import clustered, records
 
-from chroma_plugin.toolkit import upkeep
+from chroma_plugin.toolkit import aside, upkeep
 from chroma_plugin.toolkit.aside import Aside
 from chroma_plugin.toolkit.local import LocalStore
 
@@ -61,6 +61,19 @@ def test_a_thread_keeps_its_own_place() -> None:
     assert done[0][1] == os.SCHED_IDLE
     assert done[1] == here
     assert os.sched_getscheduler(0) == here[1]
+
+
+@linux
+def test_where_others_leave_nothing_it_goes_on_like_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece that took too long is the last that gave way."""
+    monkeypatch.setattr(aside, "_STARVED", 0.0)
+    policies: list[int] = []
+    starved = Aside(awaited=lambda: False)
+
+    for _ in range(2):
+        starved.run(lambda: policies.append(os.sched_getscheduler(0)))
+
+    assert policies == [os.SCHED_IDLE, os.sched_getscheduler(0)]
 
 
 @pytest.mark.parametrize("awaited", [False, True])
