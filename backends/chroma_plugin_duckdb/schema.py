@@ -46,9 +46,10 @@ _CATALOG: Final = {
     ),
 }
 
-# Vectors do not compress; trying makes checkpoints stall writers for seconds.
+# Vectors do not compress; trying makes checkpoints stall writers for seconds. What DuckDB chooses for documents takes
+# half as long again, and a quarter more of the disk.
 _RECORDS: Final = (
-    "(place BIGINT, stamp BIGINT, id VARCHAR, document VARCHAR, metadata JSON, uri VARCHAR, "
+    "(place BIGINT, stamp BIGINT, id VARCHAR, document VARCHAR USING COMPRESSION zstd, metadata JSON, uri VARCHAR, "
     "embedding BLOB USING COMPRESSION uncompressed)"
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError
+from chroma_plugin.requests.many import pieces
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import Matrix
 from chroma_plugin.wording import shown
@@ -131,7 +132,7 @@ def _refuse_booleans(value: Sequence[Any], array: npt.NDArray[Any], what: str) -
 
 def _refuse_infinite(floats: Matrix, given: npt.NDArray[Any], what: str) -> None:
     # A sum of squares is finite if they all are. When it overflows, each number is looked at.
-    if math.isfinite(np.vdot(floats, floats)) or np.isfinite(floats).all():
+    if all(math.isfinite(np.vdot(some, some)) or np.isfinite(some).all() for some in pieces(floats)):
         return
     row, column = np.argwhere(~np.isfinite(floats))[0]
     raise InvalidArgumentError(

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.wording import reading, shown
 
 _NOT_A_LIST = (str, bytes, bytearray, Mapping)
+_AT_ONCE: Final = 4_096
+
+
+class _Slices(Protocol):
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Any: ...
+
+
+_Sliced = TypeVar("_Sliced", bound=_Slices)
 
 
 def as_list(value: Any, what: str, item: str) -> list[Any]:
@@ -27,6 +36,14 @@ def not_empty(values: list[Any], what: str) -> list[Any]:
     if not values:
         raise InvalidArgumentError(f"{what} is an empty list; give at least one, or leave the argument out.")
     return values
+
+
+def pieces(values: _Sliced) -> Iterator[_Sliced]:
+    """The same in runs of a few thousand: what is made of one to look at it stays in the processor's cache, and its
+    memory serves the next one.
+    """
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]
 
 
 def same_length(count: int, **columns: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.requests.many import pieces
 from chroma_plugin.wording import shown
 
 
@@ -22,7 +23,7 @@ def storable(texts: Iterable[str]) -> bool:
 
 def refuse_unstorable(texts: Sequence[str | None], what: str) -> None:
     """Raise InvalidArgumentError naming the first text that holds a lone surrogate."""
-    if storable([text for text in texts if text is not None]):
+    if all(storable([text for text in some if text is not None]) for some in pieces(texts)):
         return
     row = next(row for row, text in enumerate(texts) if text is not None and not storable((text,)))
     raise InvalidArgumentError(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -47,6 +48,8 @@ _USUAL: Final = 100
 """Candidates that a search has unless somebody says otherwise."""
 _SLICE: Final = 1000
 """Vectors added between two looks at whether to stop: some 0.2 s of work."""
+_EACH: Final = 125
+"""Vectors that a thread adds before the others are waited for: some 0.05 s of work."""
 
 
 _ALIKE_OUTSIDE: Final = np.float32(0.6)
@@ -203,11 +206,15 @@ def build(
     settings: GraphSettings,
     projection: Projection,
     stop: Callable[[], bool],
+    run: Callable[[Callable[[], object]], None],
 ) -> Graph | None:
-    """A graph over the vectors in those rows, as they are in a subspace; None when `stop` said so on the way."""
+    """A graph over the vectors in those rows, as they are in a subspace; None when `stop` said so on the way. ``run``
+    is given what takes long in pieces, which keep no lock.
+    """
     index = _new_index(projection, settings.metric)
     index.init_index(len(rows), M=settings.max_neighbors, ef_construction=settings.ef_construction)
     pieces = [slice(start, start + _SLICE) for start in range(0, len(rows), _SLICE)]
+    at_once = _EACH * (settings.num_threads or os.cpu_count() or 1)
     square = 1.0
     if settings.metric is not Metric.COSINE:
         square = max(float(squares(vectors.take(rows[piece])).max()) for piece in pieces)
@@ -215,9 +222,10 @@ def build(
         if stop():
             return None
         points = _points(vectors.take(rows[piece]), settings.metric, projection, square)
-        index.add_items(
-            points, np.arange(piece.start, piece.start + len(points)), num_threads=settings.num_threads or -1
-        )
+        for start in range(0, len(points), at_once):
+            some = points[start : start + at_once]
+            labels = np.arange(len(some)) + (piece.start + start)
+            run(functools.partial(index.add_items, some, labels, num_threads=settings.num_threads or -1))
     graph = _without_lost(Graph(index, projection, square, rows, stamps), vectors, settings)
     return replace(graph, found=_share_found(graph, vectors, settings))
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit import graph as graphs
 from chroma_plugin.toolkit import settling
 from chroma_plugin.toolkit import sketch as sketches
+from chroma_plugin.toolkit.aside import Aside
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.files import discard, naming
 from chroma_plugin.toolkit.graph import Graph
@@ -40,6 +41,10 @@ _DEAD_SHARE: Final = 0.3
 _DEAD_FROM: Final = 1_000
 _QUIET: Final = 0.2
 """Seconds without a write before a graph is begun: a bulk load is indexed once, not in pieces."""
+_RETURNING: Final = 1e-6
+"""Seconds for each row without a graph: so long may the call that wrote them still take, to report and to clear up.
+What its caller does next is not to meet the work in the background as it begins.
+"""
 _PATIENCE: Final = 10.0
 """Seconds after which a graph is begun even if writes go on."""
 
@@ -54,6 +59,8 @@ class Upkeep:
         self._writable = journal.writable()
         self._background = background
         self._tending = threading.RLock()
+        self._counting = threading.Lock()
+        self._waiting = 0
         self._closed = False
         self._sketches_loaded = False
         self._graphs_loaded = False
@@ -88,8 +95,9 @@ class Upkeep:
         before = None
         while waited < _PATIENCE and before is not self._store.view and not self._stopping():
             before = self._store.view
-            self._background.pause(_QUIET)
-            waited += _QUIET
+            quiet = max(_QUIET, _RETURNING * (before.length - before.covered))
+            self._background.pause(quiet)
+            waited += quiet
 
     def _stopping(self) -> bool:
         return self._closed or self._background.stopping()
@@ -97,12 +105,23 @@ class Upkeep:
     def index_now(self) -> None:
         """Cover the rows by sketches and graphs and wait for it, all but so few that a sweep of them is better."""
         self._load()  # or what was saved and is not loaded yet would be made again
-        with self._tending:
+        with self._awaited(), self._tending:
             view = self._store.view
             if sketches.available() and view.length >= SKETCH_FROM and view.sketched < view.length:
                 self._sketch()
             if view.count >= graph_from() and _wants_graph(view):
                 self._build()
+
+    @contextmanager
+    def _awaited(self) -> Iterator[None]:
+        """Somebody waits for what is built, also for what the background has begun."""
+        with self._counting:
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._waiting -= 1
 
     # -- sketches ----------------------------------------------------------------------------------------------------
 
@@ -164,7 +183,9 @@ class Upkeep:
             table = view.table
             stamps = table.stamps[: view.length][rows]
             projection = fit_for_graph(table.vectors, view.length)
-            built = graphs.build(table.vectors, rows, stamps, self._store.settings, projection, self._stopping)
+            aside = Aside(lambda: self._waiting > 0)
+            settings = self._store.settings
+            built = graphs.build(table.vectors, rows, stamps, settings, projection, self._stopping, aside.run)
             if built is None:
                 return
             kept.append(replace(built, name=uuid4().hex))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -210,3 +212,63 @@ def test_the_report_reads_well(three: chromadb.Collection) -> None:
     report = three.add(ids=["a", "x"], embeddings=[[1, 1], [2, 2]], on_conflict="ignore")
 
     assert repr(report) == "AddReport(added=1 ('x'), ignored=1 ('a'), replaced=0)"
+
+
+LAST = 9_999
+
+
+@pytest.mark.parametrize(
+    ("column", "bad"),
+    [
+        ("ids", "broken \ud800 text"),
+        ("embeddings", [float("nan")]),
+        ("documents", "broken \ud800 text"),
+        ("metadatas", {"text": "broken \ud800 text"}),
+        ("metadatas", {"number": 2**63}),
+    ],
+)
+def test_the_last_of_a_bulk_is_checked_like_the_first(collection: chromadb.Collection, column: str, bad: Any) -> None:
+    """An error names the row that is to blame, however many stand before it, and nothing is added."""
+    columns: dict[str, list[Any]] = {
+        "ids": [str(number) for number in range(LAST + 1)],
+        "embeddings": [[1.0]] * (LAST + 1),
+        "documents": ["text"] * (LAST + 1),
+        "metadatas": [{"number": 1}] * (LAST + 1),
+    }
+    columns[column][LAST] = bad
+
+    with pytest.raises(InvalidArgumentError, match=rf"{column}\[{LAST}\]"):
+        collection.add(**columns)
+    assert collection.count() == 0
+
+
+@pytest.fixture
+def collections() -> Iterator[list[dict[str, int]]]:
+    """What Python's search for garbage told of itself; what the test does to it is undone."""
+    told: list[dict[str, int]] = []
+
+    def tell(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            told.append(info)
+
+    gc.callbacks.append(tell)
+    yield told
+    gc.callbacks.remove(tell)
+    gc.enable()
+
+
+def test_a_bulk_of_metadata_is_not_searched_for_garbage(collections: list[dict[str, int]]) -> None:
+    """Python would look for garbage after every 700 dicts. Whether it may look at all is left as it was."""
+    with chromadb.EphemeralClient() as client:
+        things = client.create_collection("things", embedding_function=None)
+        things.add(ids="first", embeddings=[1.0], metadatas={"number": 1})
+        metadatas = [{"number": number} for number in range(20_000)]
+        collections.clear()
+
+        things.add(ids=list(map(str, range(20_000))), embeddings=np.ones((20_000, 1)), metadatas=metadatas)
+
+        assert len(collections) < 10
+        assert gc.isenabled()
+        gc.disable()
+        things.add(ids="last", embeddings=[1.0], metadatas={"number": 1})
+        assert not gc.isenabled()
