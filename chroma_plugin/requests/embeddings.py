@@ -24,8 +24,9 @@ def matrix(value: Any, what: str = "embeddings") -> Matrix:
     A float32 matrix that is already so is returned as it is, not copied. Raises InvalidArgumentError for what is not
     numbers (booleans are none) or not finite as float32, InvalidDimensionError for rows of different lengths.
     """
-    array = value if _is_ready(value) else _two_dimensional(_array(value, what), what)
-    floats = array if array is value else _as_float32(array)
+    ready = _is_ready(value)
+    array = value if ready else _two_dimensional(_array(value, what), what)
+    floats = array if ready else _as_float32(array)
     _refuse_infinite(floats, array, what)
     return floats
 

@@ -154,26 +154,38 @@ def test_ragged_embeddings(collection: chromadb.Collection) -> None:
         collection.add(ids=["a", "b"], embeddings=[np.ones(2), np.ones(3)])
 
 
-@pytest.mark.parametrize(
-    "embeddings",
-    [
-        [[1, 2], [3, 4]],
-        [[1.0, 2.0], [3.0, 4.0]],
-        ((1, 2), (3, 4)),
-        [np.array([1, 2]), np.array([3, 4])],
-        np.array([[1, 2], [3, 4]], dtype=np.float64),
-        np.array([[1, 2], [3, 4]], dtype=np.float16),
-        np.array([[1, 2], [3, 4]], dtype=np.int32),
-        np.array([[1, 2], [3, 4]], dtype=np.uint8),
-        np.array([[1, 3], [2, 4]], dtype=np.float32).T,
-        [[np.float32(1), np.float64(2)], [3, np.int8(4)]],
-    ],
-)
+KINDS: list[Any] = [
+    [[1, 2], [3, 4]],
+    [[1.0, 2.0], [3.0, 4.0]],
+    ((1, 2), (3, 4)),
+    [np.array([1, 2]), np.array([3, 4])],
+    np.array([[1, 2], [3, 4]], dtype=np.float64),
+    np.array([[1, 2], [3, 4]], dtype=np.float16),
+    np.array([[1, 2], [3, 4]], dtype=np.int32),
+    np.array([[1, 2], [3, 4]], dtype=np.uint8),
+    np.array([[1, 3], [2, 4]], dtype=np.float32).T,
+    [[np.float32(1), np.float64(2)], [3, np.int8(4)]],
+]
+
+
+@pytest.mark.parametrize("embeddings", KINDS)
 def test_embeddings_of_every_kind(collection: chromadb.Collection, embeddings: Any) -> None:
     """Anything of numbers with the right shape is taken."""
     collection.add(ids=["a", "b"], embeddings=embeddings)
 
     assert collection.get(include=["embeddings"])["embeddings"].tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("queries", KINDS)
+def test_queries_of_every_kind(collection: chromadb.Collection, queries: Any) -> None:
+    """Among so many records that not all are put in order."""
+    points = np.stack([np.arange(600) / 100, np.arange(600) / 100 + 1], axis=1)
+    collection.add(ids=[str(number) for number in range(600)], embeddings=points)
+
+    assert collection.query(query_embeddings=queries, n_results=3)["ids"] == [
+        ["100", "99", "101"],
+        ["300", "299", "301"],
+    ]
 
 
 @pytest.mark.parametrize("ids", [["a", "b"], ("a", "b"), np.array(["a", "b"]), {"a": 1, "b": 2}.keys()])
