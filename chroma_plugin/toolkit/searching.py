@@ -78,12 +78,12 @@ class Nearest:
         """One answer per query: min(k, qualifying) rows each; and what is made of them, for few queries at a time, by
         the thread that has found them.
         """
+        if not self.qualifying:
+            return then([_NOTHING for _ in queries])
         way = self._way(queries)
         return self._in_blocks(queries, way, lambda block: then(way.answer(block)))
 
     def _way(self, queries: Matrix) -> Way:
-        if not self.qualifying:
-            return Way(lambda block: [_NOTHING for _ in block])
         task = self.task(len(queries))
         if self.steps is not SILENT:
             self.steps.note(**task.told())

@@ -126,6 +126,14 @@ def test_vectors_beyond_float32_squares_are_hits_as_well(make_store: MakeStore, 
             assert hits[:10] == brute_force(store, query, 10, space, where)
 
 
+@pytest.mark.parametrize("queries", [1, 200])
+def test_a_store_that_never_held_a_record(make_store: MakeStore, queries: int) -> None:
+    """It doesn't even know a dimension."""
+    answers = make_store().search(Search(clustered(queries), 3, Metric.L2))
+
+    assert [len(hits.records) for hits in answers] == [0] * queries
+
+
 @pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 def test_own_vectors_are_found_after_churn(make_store: MakeStore) -> None:
     """Five rounds of replacing half the vectors, with index and compaction: each record is nearest to itself."""
