@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import random
+import statistics
 import sys
 import threading
 import time
@@ -132,13 +133,16 @@ class Process:
         return {"times": times, "found": found}
 
     def query_many(self, seconds: float) -> Answer:
-        """All queries in one call; a part of them where a few already take that long."""
+        """All queries in one call, again while there is time; a part of them where a few already take that long."""
         queries = self.folder.queries
         once = _ms(lambda: self.engine.query_many(queries[:10], K)) / 10
         asked = queries if once * len(queries) < 5_000 * seconds else queries[:50]
         found: list[list[int]] = []
-        took = _ms(lambda: found.extend(self.engine.query_many(asked, K)))
-        return {"ms": took / len(asked), "found": found}
+        took: list[float] = []
+        while sum(took) <= 1_000 * seconds and len(took) < 20:
+            found.clear()
+            took.append(_ms(lambda: found.extend(self.engine.query_many(asked, K))))
+        return {"ms": statistics.median(took) / len(asked), "found": found}
 
     def threads(self, count: int, seconds: float) -> Answer:
         """Milliseconds from one answer to the next when so many threads ask."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import socket
@@ -37,6 +36,19 @@ CHROMA = os.environ.get("CHROMA_PLUGIN_TEST_CHROMA") or shutil.which("chroma")
 pytestmark = pytest.mark.skipif(CHROMA is None, reason="no `chroma` on PATH or in CHROMA_PLUGIN_TEST_CHROMA")
 
 
+_started: list[tuple[subprocess.Popen[bytes], Path]] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stop_at_the_end() -> Iterator[None]:
+    """Workers of xdist run no `atexit`."""
+    yield
+    for process, folder in _started:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @cache
 def _port() -> int:
     """The port of one server for all tests of this process."""
@@ -46,9 +58,7 @@ def _port() -> int:
     assert CHROMA is not None
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([CHROMA, "run", str(config)], stdout=log, stderr=subprocess.STDOUT)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(process.wait)
-    atexit.register(process.terminate)
+    _started.append((process, folder))
     for _ in range(600):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
