@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from pymilvus import MilvusClient
 
-from chroma_plugin.errors import InvalidArgumentError, LockedError, MissingDependencyError, StorageError
+from chroma_plugin.errors import (
+    InvalidArgumentError,
+    LockedError,
+    MissingDependencyError,
+    StorageError,
+    UnsupportedError,
+)
 from chroma_plugin_milvus.failures import translated
 from chroma_plugin_milvus.options import MilvusOptions, is_lite
 
 
 def connected(options: MilvusOptions) -> MilvusClient:
     """A client. Raises UnreachableError for a server that does not answer, AuthorizationError for a wrong token,
-    LockedError when another process has a directory of Milvus Lite open.
+    UnsupportedError for one that is too old, LockedError when another process has a directory of Milvus Lite open.
     """
     if not is_lite(options.uri):
         if "://" not in options.uri:
             raise InvalidArgumentError(
                 f"uri {options.uri!r} is neither an address (http://host:19530) nor a path that ends in .db."
             )
-        return _client(options)
+        client = _client(options)
+        with translated("Asking for the server's version"):
+            version = client.get_server_version(timeout=options.timeout)
+        refuse_old(version)
+        return client
     _need_lite()
     _make_parent(Path(options.uri))
     return _lite_client(options)
+
+
+_OLDEST: Final = (2, 5)
+"""The first whose fields may be null."""
+
+
+def refuse_old(version: str) -> None:
+    """Raise UnsupportedError when a server says a version that is too old; what says none that can be read may pass."""
+    said = re.search(r"(\d+)\.(\d+)", version)
+    if said and (int(said[1]), int(said[2])) < _OLDEST:
+        raise UnsupportedError(
+            f"This server is Milvus {version}; fields that may be null, which records need, came with 2.5. Upgrade it."
+        )
 
 
 def close(client: MilvusClient, options: MilvusOptions) -> None:

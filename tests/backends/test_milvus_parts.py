@@ -13,13 +13,14 @@ import pytest
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed: pip install milvus-lite")
 
 from chroma_plugin_milvus import expressions, pieces, tokens
+from chroma_plugin_milvus.opening import refuse_old
 from chroma_plugin_milvus.options import MilvusOptions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import chroma_plugin as chromadb
 from chroma_plugin.backend import Pushdown
-from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError, UnreachableError
+from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError, UnreachableError, UnsupportedError
 from chroma_plugin.filters import Expr
 from chroma_plugin.testing import strategies
 
@@ -201,3 +202,17 @@ except chromadb.errors.ChromaError as error:
 """
     command = [sys.executable, "-c", program, str(folder / "m.db")]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.mark.parametrize(
+    "version", ["2.5.0", "v2.6.4", "v3.0-dev", "Zilliz Cloud, compatible with Milvus 2.5", "unknown"]
+)
+def test_servers_that_will_do(version: str) -> None:
+    refuse_old(version)
+
+
+@pytest.mark.parametrize("version", ["v2.3.5-lite", "2.4.15"])
+def test_servers_that_are_too_old(version: str) -> None:
+    """As the server of the PyPI package milvus 2.3.5 names itself."""
+    with pytest.raises(UnsupportedError, match=f"Milvus {version}.*2.5. Upgrade it"):
+        refuse_old(version)
