@@ -83,7 +83,7 @@ READS = (
 )
 WRITES = (
     Row("update metadata", "update metadata of 1,000", {"do": "update_metadata"}, target=15, durable=True),
-    Row("update vectors", "update vectors of 1,000", {"do": "update_vectors"}, target=15, durable=True),
+    Row("update vectors", "update vectors of 1,000", {"do": "update_vectors"}, target=15, durable=True, behind=_COMMIT),
     Row("upsert", "upsert 1,000, half of them new", {"do": "upsert"}, target=15, durable=True),
     Row("delete", "delete 1,000", {"do": "delete"}, target=15, durable=True),
 )
