@@ -6,16 +6,15 @@ through goes row by row through the slow path, which converts or explains.
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.operands import python_scalar
 from chroma_plugin.requests.many import as_list, not_empty, pieces
+from chroma_plugin.requests.uncollected import uncollected
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.requests.texts import storable
 from chroma_plugin.wording import plain_dict, shown
@@ -37,23 +36,9 @@ def metadata_column(value: Any) -> list[dict[str, Any] | None] | None:
         [value] if isinstance(value, Mapping) else not_empty(as_list(value, "metadatas", "a dict"), "metadatas")
     )
     if not set(map(type, rows)) - {dict, type(None)} and all(map(_is_plain, pieces(rows))):
-        with _uncollected():
+        with uncollected():
             return [row.copy() if row else None for row in rows]
     return [None if row is None else _checked(row, f"metadatas[{number}]") for number, row in enumerate(rows)]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Every 700 new dicts Python looks for garbage, now and then among all objects there are. There is none among
-    copies, and the search takes as long as copying.
-    """
-    wanted = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if wanted:
-            gc.enable()
 
 
 def collection_metadata(value: Any) -> dict[str, Any] | None:

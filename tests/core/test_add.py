@@ -17,6 +17,7 @@ from chroma_plugin.errors import (
     InvalidArgumentError,
     InvalidDimensionError,
 )
+from chroma_plugin.requests.uncollected import uncollected
 
 
 def everything(collection: chromadb.Collection) -> dict[str, Any]:
@@ -272,3 +273,18 @@ def test_a_bulk_of_metadata_is_not_searched_for_garbage(collections: list[dict[s
         gc.disable()
         things.add(ids="last", embeddings=[1.0], metadatas={"number": 1})
         assert not gc.isenabled()
+
+
+def test_threads_leave_the_search_for_garbage_on() -> None:
+    """Whoever comes while it is off for somebody else does not take that for how it was; whoever goes leaves it off for
+    who is still there.
+    """
+    first, second = uncollected(), uncollected()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    off = not gc.isenabled()
+    second.__exit__(None, None, None)
+
+    assert off
+    assert gc.isenabled()
