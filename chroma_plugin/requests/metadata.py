@@ -14,9 +14,9 @@ from typing import Any, Final
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.operands import python_scalar
 from chroma_plugin.requests.many import as_list, not_empty, pieces
-from chroma_plugin.requests.uncollected import uncollected
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.requests.texts import storable
+from chroma_plugin.requests.uncollected import uncollected
 from chroma_plugin.wording import plain_dict, shown
 
 MAX_DEPTH: Final = 32
@@ -36,7 +36,7 @@ def metadata_column(value: Any) -> list[dict[str, Any] | None] | None:
         [value] if isinstance(value, Mapping) else not_empty(as_list(value, "metadatas", "a dict"), "metadatas")
     )
     if not set(map(type, rows)) - {dict, type(None)} and all(map(_is_plain, pieces(rows))):
-        with uncollected():
+        with uncollected:
             return [row.copy() if row else None for row in rows]
     return [None if row is None else _checked(row, f"metadatas[{number}]") for number, row in enumerate(rows)]
 

@@ -279,12 +279,11 @@ def test_threads_leave_the_search_for_garbage_on() -> None:
     """Whoever comes while it is off for somebody else does not take that for how it was; whoever goes leaves it off for
     who is still there.
     """
-    first, second = uncollected(), uncollected()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
+    uncollected.__enter__()
+    uncollected.__enter__()
+    uncollected.__exit__()
     off = not gc.isenabled()
-    second.__exit__(None, None, None)
+    uncollected.__exit__()
 
     assert off
     assert gc.isenabled()
