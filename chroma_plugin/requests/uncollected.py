@@ -8,8 +8,8 @@ from typing import Final
 
 
 class _Uncollected:
-    """``with uncollected:``. Every 700 new dicts Python looks for garbage, now and then among all objects there are. There
-    is none among copies, and the search takes as long as copying.
+    """Every 700 new dicts Python looks for garbage, now and then among all objects there are. There is none among
+    copies, and the search takes as long as copying.
 
     Threads may be in here at the same time: the first turns the search off, the last on again, if it was on.
     """
