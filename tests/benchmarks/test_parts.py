@@ -107,9 +107,10 @@ place = Path(sys.argv[1])
 workload.write(place / "workload", corpus.hashed(2_070), 2_000, 20, 300, 50)
 side = Side("duckdb", sys.executable, place / "workload", place / "store")
 query = {"do": "query", "limit": 5, "seconds": 0.1}
+long = {"do": "threads", "count": 1, "seconds": 10}
 for patience, asked in (
     (5, {"do": "open", "place": "store"}), (5, {"do": "ingest"}),
-    (0, query), (5, query), (5, {"do": "open", "place": "store"}), (5, query),
+    (0, long), (5, query), (5, {"do": "open", "place": "store"}), (5, query),
 ):
     side.patience = patience
     print(sorted(side.ask(**asked).items())[0][0])
