@@ -10,6 +10,7 @@ import asyncio
 import select
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -102,6 +103,15 @@ class _Connection(psycopg.Connection[Row]):
 
 class _ConnectionOnLoop(psycopg.AsyncConnection[Row]):
     settings = ""
+
+
+class _LatestFirst(deque[Any]):
+    """The idle connections of a pool, which takes from the left and appends what comes back. A server process that has
+    just worked has in its caches what the next statement needs; taken in turn, two take half as long again as one.
+    """
+
+    def append(self, connection: Any, /) -> None:
+        self.appendleft(connection)
 
 
 class Database:
@@ -226,6 +236,7 @@ class Database:
                     open=False,
                     **self._sizes(),
                 )
+                self._blocking._pool = _LatestFirst()
                 self._blocking.open()
             return self._blocking
 
@@ -287,6 +298,7 @@ class _LoopPool:
             open=False,
             **sizes,
         )
+        self._pool._pool = _LatestFirst()
 
     def opened(self) -> AsyncConnectionPool[Any]:
         if self._pool.closed:

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -369,6 +370,27 @@ def _left(schema: str, *configurations: dict[str, Any], **more: Any) -> tuple[An
 
 
 # -- what goes in ----------------------------------------------------------------------------------------------------
+
+
+def test_one_caller_keeps_one_connection(things: chromadb.Collection) -> None:
+    """Also after many were needed at once: a server process that has just worked is quicker than one that waited."""
+    vectors = fill(things, 100)
+    begin = threading.Barrier(4)
+
+    def ask() -> None:
+        begin.wait(30)
+        for vector in vectors:
+            things.query(query_embeddings=vector, n_results=1)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    database = things._client._connection.session.backend._database
+    assert len(database._pool()._pool) > 1
+    assert len({database.rows("SELECT pg_backend_pid()")[0] for _ in range(20)}) == 1
 
 
 def test_more_dimensions_than_pgvector_has(tmp_path: Path) -> None:
