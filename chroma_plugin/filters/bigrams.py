@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache, reduce
 from itertools import accumulate
 from operator import or_
-from re import _constants  # type: ignore[attr-defined]
 from typing import Any, Final
 
-from chroma_plugin.filters.regex_tree import Tree, parse
+from chroma_plugin.filters.regex_tree import Tree, kinds, parse
 
 ByteSet = int
 """Bit i says whether byte i is in it."""
@@ -58,12 +57,12 @@ _LOWER: Final = _UPPER << 32
 _CASES_BEYOND: Final = _ascii("KkSs")
 """The letters that are the same as one beyond ASCII when case is ignored: the Kelvin sign and the long s."""
 _CLASSES: Final[dict[Any, ByteSet]] = {
-    _constants.CATEGORY_DIGIT: (digits := _ascii("0123456789")),
-    _constants.CATEGORY_SPACE: (spaces := _ascii("\t\n\f\r ")),
-    _constants.CATEGORY_WORD: (words := digits | _UPPER | _LOWER | _ascii("_")),
-    _constants.CATEGORY_NOT_DIGIT: ~digits & _ASCII | _BEYOND,
-    _constants.CATEGORY_NOT_SPACE: ~spaces & _ASCII | _BEYOND,
-    _constants.CATEGORY_NOT_WORD: ~words & _ASCII | _BEYOND,
+    kinds.CATEGORY_DIGIT: (digits := _ascii("0123456789")),
+    kinds.CATEGORY_SPACE: (spaces := _ascii("\t\n\f\r ")),
+    kinds.CATEGORY_WORD: (words := digits | _UPPER | _LOWER | _ascii("_")),
+    kinds.CATEGORY_NOT_DIGIT: ~digits & _ASCII | _BEYOND,
+    kinds.CATEGORY_NOT_SPACE: ~spaces & _ASCII | _BEYOND,
+    kinds.CATEGORY_NOT_WORD: ~words & _ASCII | _BEYOND,
 }
 """As RE2 has them, ASCII only."""
 
@@ -103,14 +102,14 @@ def _sequence(tree: Tree, flags: int) -> _Part:
 
 
 def _part(kind: Any, value: Any, flags: int) -> _Part:
-    if kind is _constants.AT:  # a place, no text
+    if kind is kinds.AT:  # a place, no text
         return _NOTHING
-    if kind is _constants.SUBPATTERN:
+    if kind is kinds.SUBPATTERN:
         _, on, off, inner = value
         return _sequence(inner, flags & ~off | on)
-    if kind is _constants.BRANCH:
+    if kind is kinds.BRANCH:
         return _either([_sequence(inner, flags) for inner in value[1]])
-    if kind in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
+    if kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT):
         least, _, inner = value
         return _repeated(_sequence(inner, flags), least)
     characters = _characters(kind, value, flags)
@@ -134,14 +133,14 @@ def _repeated(part: _Part, least: int) -> _Part:
 
 def _characters(kind: Any, value: Any, flags: int) -> ByteSet:
     """The bytes of which a character consists that the part matches, and perhaps more."""
-    if kind is _constants.ANY:
+    if kind is kinds.ANY:
         return _ASCII | _BEYOND if flags & re.DOTALL else ~_ascii("\n") & _ASCII | _BEYOND
-    if kind is _constants.LITERAL:
+    if kind is kinds.LITERAL:
         return _any_of([(kind, value)], flags)
-    if kind is _constants.NOT_LITERAL:
-        return _none_of([(_constants.LITERAL, value)], flags)
-    if kind is _constants.IN:
-        return _none_of(value[1:], flags) if value[0][0] is _constants.NEGATE else _any_of(value, flags)
+    if kind is kinds.NOT_LITERAL:
+        return _none_of([(kinds.LITERAL, value)], flags)
+    if kind is kinds.IN:
+        return _none_of(value[1:], flags) if value[0][0] is kinds.NEGATE else _any_of(value, flags)
     raise _UnknownPartError
 
 
@@ -163,9 +162,9 @@ def _listed(members: Tree, flags: int) -> ByteSet:
 
 
 def _member(kind: Any, value: Any) -> ByteSet:
-    if kind is _constants.CATEGORY and value in _CLASSES:
+    if kind is kinds.CATEGORY and value in _CLASSES:
         return _CLASSES[value]
-    if kind not in (_constants.LITERAL, _constants.RANGE):
+    if kind not in (kinds.LITERAL, kinds.RANGE):
         raise _UnknownPartError
-    least, most = value if kind is _constants.RANGE else (value, value)
+    least, most = value if kind is kinds.RANGE else (value, value)
     return byte_set(range(least, min(most, 127) + 1)) | (_BEYOND if most > 127 else 0)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from re import _constants  # type: ignore[attr-defined]
 from typing import Final
 
-from chroma_plugin.filters.regex_tree import Tree, parse
+from chroma_plugin.filters.regex_tree import Tree, kinds, parse
 
 
 @lru_cache(maxsize=128)
@@ -30,12 +29,12 @@ _BREAK: Final = "\0"
 def _characters(tree: Tree, flags: int) -> Iterator[str]:
     """What must stand there, one after the other; `_BREAK` where something else may stand between."""
     for kind, value in tree:
-        if kind is _constants.LITERAL and not flags & re.IGNORECASE:
+        if kind is kinds.LITERAL and not flags & re.IGNORECASE:
             yield chr(value)
-        elif kind is _constants.SUBPATTERN:
+        elif kind is kinds.SUBPATTERN:
             _, on, off, inner = value
             yield from _characters(inner, flags & ~off | on)
-        elif kind is not _constants.AT:  # a place, no text
+        elif kind is not kinds.AT:  # a place, no text
             yield _BREAK
 
 

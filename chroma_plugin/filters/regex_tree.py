@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from re import _parser  # type: ignore[attr-defined]
+
+# Python's parser, which it keeps to itself: nobody else reads an expression into a tree. What our users of the tree don't
+# know in it leaves the whole pattern to RE2.
+from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
+kinds: Final = _constants
+"""What a part may be."""
 Tree = Any
-"""Pairs of a constant of `re._constants`, the kind of a part, and what the part consists of."""
+"""Pairs of one of `kinds` and what the part consists of."""
 
 _READ_DIFFERENTLY: Final = re.compile(
     r"""

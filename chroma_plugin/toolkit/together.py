@@ -53,12 +53,13 @@ class Together(Generic[_Asked, _Answer]):
             self._leave(ticket)
             raise
         if not called:
+            with self._lock:  # whoever has been at work for so long was interrupted
+                self._at_work.clear()
             self._leave(ticket)
         elif ticket.party:
             self._serve(ticket.party)
         if ticket.answer:
             return ticket.answer[0]
-        # Something in the party's questions failed: everyone for himself, to have what is his own.
         return self._answer([ticket.question])[0]
 
     def _serve(self, party: list[_Ticket[_Asked, _Answer]]) -> None:
@@ -66,6 +67,7 @@ class Together(Generic[_Asked, _Answer]):
             for ticket, answer in zip(party, self._answer([ticket.question for ticket in party]), strict=True):
                 ticket.answer = (answer,)
         except Exception:
+            # Whose question is at fault is not known: each of several asks his own again, and meets his own error.
             if len(party) == 1:
                 raise
         finally:
@@ -89,8 +91,6 @@ class Together(Generic[_Asked, _Answer]):
         with self._lock:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
-            # Whoever has been at work for so long was interrupted.
-            self._at_work.clear()
         if ticket.party:
             self._serve(ticket.party)
 
