@@ -54,7 +54,11 @@ BULK = (
 OPENING = (
     Row("import", "import", limit=200),
     Row("cold", "cold open + first query", target=2, behind="numpy and most of this package are imported here"),
-    Row("start", "import, cold open and first query: what a script waits", behind="140 modules of Python"),
+    Row(
+        "start",
+        "import, cold open and first query: what a script waits",
+        behind="many more modules of Python are imported",
+    ),
     Row("rss", "resident after open and 100 queries", target=1, unit="MiB", behind="it keeps nothing, and reads all"),
     Row("disk", "disk per record", target=1, unit="B", behind="no graph, no sketches, texts once and compressed"),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Python's parser, which it keeps to itself: nobody else reads an expression into a tree. What our users of the tree don't
-# know in it leaves the whole pattern to RE2.
+# Python's parser, which it keeps to itself: nobody else reads an expression into a tree. What those who look at the tree
+# don't know leaves the whole pattern to RE2.
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
