@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# Python's parser, which it keeps to itself: nobody else reads an expression into a tree. What those who look at the tree
+# Python keeps its parser to itself, and no library reads an expression into a tree. A part of the tree that its users
 # don't know leaves the whole pattern to RE2.
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any, Final
