@@ -18,7 +18,8 @@ from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb import guard, snapshot
 from chroma_plugin_duckdb.backup import copy
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
-from chroma_plugin_duckdb.file import NAME, UNFINISHED, File
+from chroma_plugin_duckdb.connecting import UNFINISHED
+from chroma_plugin_duckdb.file import NAME, File
 from chroma_plugin_duckdb.hold import Hold
 from chroma_plugin_duckdb.legacy import adopt
 from chroma_plugin_duckdb.options import DuckDBOptions

@@ -25,7 +25,8 @@ from chroma_plugin.toolkit.table import Numbers
 from chroma_plugin.toolkit.vector_file import VectorFile, latest
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb import catalog, schema
-from chroma_plugin_duckdb.file import NAME, Cursor, File
+from chroma_plugin_duckdb.cursor import Cursor
+from chroma_plugin_duckdb.file import NAME, File
 from chroma_plugin_duckdb.log import log_of
 
 

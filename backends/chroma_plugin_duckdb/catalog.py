@@ -10,7 +10,8 @@ import orjson
 from chroma_plugin.toolkit.catalog import Catalog
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT, CollectionInfo, Metadata
 from chroma_plugin_duckdb import schema
-from chroma_plugin_duckdb.file import Cursor, File
+from chroma_plugin_duckdb.cursor import Cursor
+from chroma_plugin_duckdb.file import File
 from chroma_plugin_duckdb.snapshot import Snapshot
 
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from chroma_plugin.errors import ClosedError, LockedError, ReadOnlyError, StorageError
 from chroma_plugin.toolkit.files import sync
-from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin_duckdb import checkpoint, forks, schema
+from chroma_plugin_duckdb.connecting import UNFINISHED, check_format, connect, create, plan_simply, remove
+from chroma_plugin_duckdb.cursor import Cursor
 from chroma_plugin_duckdb.failures import translated
 from chroma_plugin_duckdb.head import Head
 from chroma_plugin_duckdb.hold import Hold
 from chroma_plugin_duckdb.log import cut, log_of, log_size
 from chroma_plugin_duckdb.moment import Moment
-from chroma_plugin_duckdb.receipt import Receipts, receipt_of
+from chroma_plugin_duckdb.receipt import Receipts
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,30 +29,6 @@ logger = logging.getLogger("chroma_plugin")
 
 NAME: Final = "chroma.duckdb"
 """What the file is called in its directory."""
-UNFINISHED: Final = ".new"
-"""How the name of a file ends that is to become one; left behind only by a process that was cut short."""
-
-_SAFE: Final = {
-    # Data is never code: nothing outside this file is read, written or loaded, whatever a statement says.
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    # Checkpoints are ours to make, see `checkpoint`.
-    "wal_autocheckpoint": "1000GB",
-    # Our statements are small, and to wake another thread for one takes a tenth of an `add`.
-    "threads": "1",
-    # What was needed for a while goes back to the system, some seconds later.
-    "allocator_background_threads": "true",
-}
-
-_NEEDED: Final = frozenset(("filter_pushdown", "join_filter_pushdown", "unused_columns"))
-"""The optimizers of DuckDB that our statements are quicker with. All others find nothing to do, which takes them a
-quarter of a small statement's time.
-"""
-
-_KEPT: Final = 2_000
-"""Rows that are left with DuckDB until it is given the next: to take them away takes as long as to give them."""
-
 _ATTEMPTS: Final = 5
 """To open the file, when readers are quicker."""
 _LONGEST_LOG: Final = 64 << 20
@@ -100,7 +75,7 @@ class File:
         if not later:
             try:
                 if not read_only and not path.exists():
-                    _create(path)
+                    create(path)
                 self._connection = self._open()
             except BaseException:
                 self._give_up_hold()
@@ -169,9 +144,9 @@ class File:
             hold.release()
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        _check_format(connection, self.path)
+        check_format(connection, self.path)
         connection.execute("PRAGMA disable_checkpoint_on_shutdown")
-        _plan_simply(connection)
+        plan_simply(connection)
         connection.execute("SET lock_configuration = true")
         if checkpoint.SUPPORTED and not self.read_only:
             self._descriptor = os.open(self.path, os.O_RDONLY)
@@ -394,82 +369,3 @@ class File:
         if self._connection is None:
             self._connection = self._open()
         return self._connection
-
-
-class Cursor:
-    """Executes statements; values go in as parameters or as arrays, never as text."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
-
-    def execute(self, statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
-        with translated(self._path):
-            return self._connection.execute(statement, parameters or []).fetchall()
-
-    def execute_with(self, arrays: Mapping[str, Any], statement: str) -> None:
-        """Run a statement that names ``given``, a table with those arrays as columns."""
-        with translated(self._path):
-            self._connection.register("given", dict(arrays))
-            try:
-                self._connection.execute(statement)
-            finally:
-                if any(len(array) > _KEPT for array in arrays.values()):
-                    self._connection.unregister("given")
-
-    def arrays(self, statement: str, parameters: list[Any]) -> dict[str, np.ndarray[Any, Any]]:
-        """The result as one array per column."""
-        with translated(self._path):
-            return self._connection.execute(statement, parameters).fetchnumpy()
-
-
-def _create(path: Path) -> None:
-    """An empty store, whole or not at all; nothing when another process is quicker."""
-    try:
-        _make_whole(path)
-    except StorageError:
-        # Whoever was quicker clears away what others have not finished.
-        if not path.exists():
-            raise
-
-
-def _make_whole(path: Path) -> None:
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
-    with translated(path):
-        remove(unfinished)
-        try:
-            with connect(unfinished, read_only=False) as connection:
-                schema.create(connection)
-                connection.execute("CHECKPOINT")
-            schema.take_a_free_place(unfinished, path)
-        finally:
-            with suppress(OSError):
-                remove(unfinished)
-
-
-def connect(path: Path, *, read_only: bool, told: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """``told``: the path that errors name, when it is not this one."""
-    import duckdb
-
-    forks.refuse_inherited(path)
-    with translated(told or path):
-        return duckdb.connect(path, read_only=read_only, config=dict(_SAFE))
-
-
-def remove(path: Path) -> None:
-    """Delete a DuckDB file and what belongs to it."""
-    for file in (path, log_of(path), receipt_of(path)):
-        file.unlink(missing_ok=True)
-
-
-def _plan_simply(connection: duckdb.DuckDBPyConnection) -> None:
-    known = [name for (name,) in connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()]
-    connection.execute("SET disabled_optimizers = ?", [",".join(set(known) - _NEEDED)])
-
-
-def _check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    found = schema.format_of(connection)
-    if found is None:
-        raise StorageError(f"{path} is a DuckDB file, but not one of chroma-plugin. Choose another persist_directory.")
-    version, written_by = found
-    refuse_newer(path, version, schema.FORMAT, written_by)

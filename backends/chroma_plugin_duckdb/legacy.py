@@ -18,7 +18,8 @@ from chroma_plugin.toolkit.table import Rows, as_json
 from chroma_plugin.types import CollectionInfo, Records
 from chroma_plugin_duckdb import schema
 from chroma_plugin_duckdb.catalog import DuckDBCatalog
-from chroma_plugin_duckdb.file import File, remove
+from chroma_plugin_duckdb.connecting import remove
+from chroma_plugin_duckdb.file import File
 from chroma_plugin_duckdb.records import DuckDBRecords
 
 _CHROMADB_FILE: Final = "chroma.sqlite3"

@@ -13,7 +13,8 @@ from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit.journal import Patch
 from chroma_plugin.toolkit.table import Numbers, Rows
 from chroma_plugin.types import Matrix
-from chroma_plugin_duckdb.file import Cursor, File
+from chroma_plugin_duckdb.cursor import Cursor
+from chroma_plugin_duckdb.file import File
 from chroma_plugin_duckdb.schema import records_table
 
 _AT_ONCE: Final = 20_000

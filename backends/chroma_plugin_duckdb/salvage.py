@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from chroma_plugin.errors import ChromaError
-from chroma_plugin_duckdb.file import NAME, connect
+from chroma_plugin_duckdb.connecting import connect
+from chroma_plugin_duckdb.file import NAME
 from chroma_plugin_duckdb.head import SIZE, Head, mended, wanted_size
 from chroma_plugin_duckdb.log import MOST_HEAD, LogHead, ends_after, head_of_log, log_head, log_of, log_size, read_log
 from chroma_plugin_duckdb.receipt import Receipt

@@ -32,7 +32,7 @@ from chroma_plugin.version import __version__
 if TYPE_CHECKING:
     import duckdb
 
-    from chroma_plugin_duckdb.file import Cursor
+    from chroma_plugin_duckdb.cursor import Cursor
 
 FORMAT: Final = 1
 

@@ -84,6 +84,7 @@ class Ids:
         asked, rows = self._asked
         if asked != ids:
             rows = self._rows_of(ids)
+            rows.flags.writeable = False
             self._asked = [*ids], rows
         return rows
 

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 from chroma_plugin_duckdb import opening
 from chroma_plugin_duckdb.backend import DuckDBBackend
-from chroma_plugin_duckdb.file import NAME, connect
+from chroma_plugin_duckdb.connecting import connect
+from chroma_plugin_duckdb.file import NAME
 from chroma_plugin_duckdb.options import DuckDBOptions
 from chroma_plugin_duckdb.schema import records_table
 from support.vectors import clustered, records
