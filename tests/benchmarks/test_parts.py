@@ -100,7 +100,7 @@ LATE = """
 import sys
 from pathlib import Path
 import corpus, workload
-from local import Side
+from side import Side
 
 place = Path(sys.argv[1])
 (place / "store").mkdir()
