@@ -26,7 +26,6 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -35,6 +34,7 @@ from uuid import UUID
 from chroma_plugin import fallback
 from chroma_plugin.errors import NotFoundError, UniqueConstraintError, UnsupportedError
 from chroma_plugin.filters.ast import Expr
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import (
     DEFAULT_DATABASE,
     DEFAULT_TENANT,
@@ -67,7 +67,7 @@ class Pushdown(Enum):
     """Not at all; the core never passes it on."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Change:
     """What a transaction wants of one collection."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass
+from dataclasses import MISSING, Field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, get_type_hints
 
 from chroma_plugin.coerce import coerce
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import DEFAULT_DATABASE, DEFAULT_TENANT
 from chroma_plugin.wording import did_you_mean, shown
 
@@ -76,7 +77,7 @@ EARLY_CLASSES: Final[Mapping[str, str]] = {
 """The class paths that Chroma's own settings hold, and the names that stand for them here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """The backend that settings mean, and what to open it with."""
 

@@ -7,7 +7,7 @@ never breaks a backend that is already installed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 from uuid import UUID
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from chroma_plugin.errors import InternalError
 from chroma_plugin.filters.ast import Expr, Path
+from chroma_plugin.frozen import frozen
 
 _T = TypeVar("_T")
 
@@ -48,7 +49,7 @@ class Metric(Enum):
 _METRICS: Final = {metric.value: metric for metric in Metric}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CollectionInfo:
     """What a database keeps about a collection, besides its records."""
 
@@ -67,7 +68,7 @@ class CollectionInfo:
         return _METRICS[self.configuration.get("hnsw", {}).get("space", "l2")]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Records:
     """Records as columns of equal length. A column that is None was not asked for (reading) or is left alone
     (update).
@@ -125,7 +126,7 @@ def _copied_value(value: Any) -> Any:
     return copied(value) if isinstance(value, Mapping) else value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """One key to sort by. Records without the field come last either way; equal ones keep the order of insertion."""
 
@@ -133,7 +134,7 @@ class Order:
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(eq=False)
 class Scan:
     """Which records to read, and what of them.
 
@@ -149,7 +150,7 @@ class Scan:
     order: tuple[Order, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Search:
     """The k nearest records to each of q embeddings, among those that ``ids`` and ``where`` leave."""
 
@@ -166,7 +167,7 @@ class Search:
     """True: no approximation, whatever it costs."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Hits:
     """The answer for one query: nearest first, ties in the order of insertion."""
 
@@ -175,7 +176,7 @@ class Hits:
     """Shape (len(records),)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class TextSearch:
     """The k records whose documents fit the words of each query best, among those that ``ids`` and ``where`` leave.
 
@@ -191,7 +192,7 @@ class TextSearch:
     fields: frozenset[Field] = NO_FIELDS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Ranked:
     """The answer for one text: best first, ties in the order of insertion."""
 
@@ -200,7 +201,7 @@ class Ranked:
     """Shape (len(records),), higher is better."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Count:
     """How many records match."""
 
@@ -211,7 +212,7 @@ Question: TypeAlias = Scan | Count | Search | TextSearch
 """What a store can be asked."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Read:
     """What a transaction asked, and the digest of the answer: it counts as long as the answer is the same."""
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import pickletools
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from chroma_plugin.errors import CorruptionError
+from chroma_plugin.frozen import frozen
 
 _CLASS: Final = ("chromadb.segment.impl.vector.local_persistent_hnsw", "PersistentData")
 _VALUES: Final = frozenset(
@@ -25,7 +25,7 @@ _CONSTANTS: Final = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _PASSED_OVER: Final = frozenset(("PROTO", "FRAME", "STOP"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Labels:
     """The vectors that are in the files."""
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from chroma_plugin.errors import CorruptionError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import Metadata
 from chroma_plugin_chromadb.changes import ADD, DELETE, UPDATE
 from chroma_plugin_chromadb.database import Database
@@ -20,7 +21,7 @@ _LOGGED: Final = """
     WHERE seq_id > ? AND substr(topic, -36) = ? ORDER BY seq_id"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unfinished:
     """What is different from the tables, by id."""
 

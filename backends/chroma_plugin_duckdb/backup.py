@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from chroma_plugin.backend import OnBytes
 from chroma_plugin.errors import CorruptionError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import pinned
 from chroma_plugin.toolkit.files import copy_bytes
 from chroma_plugin.toolkit.pinned import Pinned
@@ -30,7 +30,7 @@ from chroma_plugin_duckdb.file import NAME, File
 from chroma_plugin_duckdb.log import log_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Moment:
     """What has to be copied."""
 

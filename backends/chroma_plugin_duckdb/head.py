@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
+from chroma_plugin.frozen import frozen
 
 _PAGE: Final = 4096
 SIZE: Final = 3 * _PAGE
@@ -21,7 +22,7 @@ _MAGIC: Final = b"DUCK"
 _IDENTIFIER: Final = slice(124, 140)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """What tells a DuckDB file from any other, and from its own earlier states."""
 

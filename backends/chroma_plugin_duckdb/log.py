@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import mmap
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin_duckdb.head import Head, checksum
 
@@ -45,7 +45,7 @@ def cut(log: Path, size: int) -> None:
     sync(log)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogHead:
     """How a log begins."""
 
@@ -114,7 +114,7 @@ def version_of_log(data: bytes) -> int | None:
     return data[len(start)] if data.startswith(start) and len(data) > len(start) else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """What was found in a log."""
 

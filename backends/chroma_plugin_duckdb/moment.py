@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin_duckdb.head import Head
 from chroma_plugin_duckdb.log import log_size
 from chroma_plugin_duckdb.receipt import Receipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moment:
     """The state of a DuckDB file: two that are equal hold the same."""
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.files import sync
 from chroma_plugin_duckdb.head import Head
 from chroma_plugin_duckdb.log import MOST_HEAD, log_head, log_of, log_size
@@ -29,7 +29,7 @@ def receipt_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.receipt")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Receipt:
     """What must be there."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -15,6 +14,7 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from chroma_plugin.errors import ChromaError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import saved_table, vector_file
 from chroma_plugin.toolkit.salvage import Stamps
 from chroma_plugin.toolkit.table import Table
@@ -33,7 +33,7 @@ _COLLECTION: Final = ("number", "id", "tenant", "database", "name", "metadata", 
 _SETTLED: Final = "embedding IS NULL"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundCollection:
     """A collection, and where its records can be read."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.types import CollectionInfo
 from chroma_plugin_duckdb.checkpoint import HEAD
@@ -25,7 +26,7 @@ _NAME: Final = "snapshot.json"
 _FORMAT: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """A catalog, and marks by the id of the collection."""
 
@@ -36,7 +37,7 @@ class Snapshot:
     marks: dict[UUID, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """Of a DuckDB file at rest."""
 

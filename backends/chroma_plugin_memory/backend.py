@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.catalog import NoCatalogJournal
 from chroma_plugin.toolkit.journal import NoJournal
 from chroma_plugin.toolkit.local_backend import LocalBackend
 from chroma_plugin.types import CollectionInfo
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MemoryOptions:
     """The ``memory`` backend has no options."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import lt
 from typing import Any, Final
@@ -16,6 +16,7 @@ from chroma_plugin import fallback
 from chroma_plugin.backend import CollectionStore, Pushdown
 from chroma_plugin.errors import InvalidDimensionError
 from chroma_plugin.filters import Expr
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import CollectionInfo, Field, Hits, Metric, Records, Scan, Search
 from chroma_plugin_milvus import expressions, rows, schema, tokens
 from chroma_plugin_milvus.needed import Needed
@@ -230,7 +231,7 @@ class MilvusStore(CollectionStore):
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Nearest:
     """What was found for one query."""
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Final, TypeAlias
 
 from psycopg import adapt, adapters
 from psycopg.pq import Format
+
+from chroma_plugin.frozen import frozen
 
 Values: TypeAlias = Sequence[bytes | None]
 """A column, each value in the binary form of its type; None is NULL."""
@@ -26,7 +27,7 @@ integer: Final = struct.Struct(">i").pack
 """A number of the type int."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Binary:
     """A parameter in the binary form of the type that the statement casts it to."""
 

@@ -8,7 +8,6 @@ the index on ``fields`` finds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chroma_plugin.filters.ast import (
@@ -29,6 +28,7 @@ from chroma_plugin.filters.ast import (
     leaves,
 )
 from chroma_plugin.filters.fold import Branch, fold
+from chroma_plugin.frozen import frozen
 from chroma_plugin_pgvector.encoding import operand
 from chroma_plugin_pgvector.escaping import escaped, key_of
 from chroma_plugin_pgvector.statements import ID as COLUMN_OF_ID
@@ -38,7 +38,7 @@ _FEW: Final = 20
 """So many values are looked up one by one in the index; more are compared with each record."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Condition:
     """What stands in a WHERE, and its parameters, in order."""
 

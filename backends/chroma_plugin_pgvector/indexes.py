@@ -11,13 +11,14 @@ import asyncio
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import psycopg
 
 from chroma_plugin import waiting
 from chroma_plugin.errors import ChromaError, StorageError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import CollectionInfo, Metric
 from chroma_plugin_pgvector.database import Database
 from chroma_plugin_pgvector.options import PgvectorOptions
@@ -34,7 +35,7 @@ _MOST: Final = {"vector": 2_000, "halfvec": 4_000}
 _OPERATORS: Final = {Metric.L2: "<->", Metric.COSINE: "<=>", Metric.IP: "<#>"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IndexKind:
     """What an index is over, and what a search has to order by to use it."""
 

@@ -7,7 +7,6 @@ fewer than k is asked again exactly, so a filter never costs results.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import isnan
 from operator import itemgetter
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import Hits, Matrix, Metric, Search
 from chroma_plugin_pgvector import statements
 from chroma_plugin_pgvector.binary import Binary, array
@@ -117,7 +117,7 @@ def _measured(rows: Sequence[Row], request: Search) -> list[Row]:
     return sorted(((*row[:-1], distance(row[-1])) for row in rows), key=_by_distance)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """How far an index is searched, and that it is searched on until k records pass the filter: SQL that sets this, for
     one transaction or for all that follow in the connection.

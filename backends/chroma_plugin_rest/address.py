@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.version import __version__
 from chroma_plugin.wording import did_you_mean, shown
 from chroma_plugin_rest.options import RestOptions
@@ -24,7 +24,7 @@ _PROVIDERS: Final = {
 _TOKEN_HEADERS: Final = {"authorization": "Authorization", "x-chroma-token": "X-Chroma-Token"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """A server, e.g. ``http://localhost:8000/api/v2``."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
 from chroma_plugin.backend import Backend
 from chroma_plugin.errors import NotFoundError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import DEFAULT_TENANT, CollectionInfo
 from chroma_plugin_rest.answers import field, items
 from chroma_plugin_rest.parts import Limits
@@ -21,7 +21,7 @@ PAGE: Final = 1_000
 MAX_PAGES: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerFacts:
     """What a server said when we introduced ourselves."""
 

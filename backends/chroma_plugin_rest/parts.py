@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chroma_plugin.errors import BatchSizeExceededError, ChromaError, UnreachableError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import Records
 from chroma_plugin.wording import shown
 from chroma_plugin_rest.wire import batches
@@ -18,7 +18,7 @@ _MARGIN: Final = 0.8
 """Of the limit, as the others may be larger than those of the sample."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """What a server takes in one request."""
 

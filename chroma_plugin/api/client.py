@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
@@ -15,6 +14,7 @@ from chroma_plugin.api.embedding_choice import DEFAULT, for_existing, for_new
 from chroma_plugin.api.info import Info
 from chroma_plugin.config import Settings
 from chroma_plugin.errors import AuthorizationError, InvalidArgumentError, NotFoundError, UnsupportedError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.results import DataLoader
 from chroma_plugin.requests import configuration as configurations
@@ -405,7 +405,7 @@ def _settings(settings: Settings | None, path: str | Path | None, options: Mappi
     return base.replace(**changes) if changes else base
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserIdentity:
     user_id: str
     tenant: str

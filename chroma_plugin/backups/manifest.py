@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ import orjson
 
 from chroma_plugin.backups.report import CollectionBackup
 from chroma_plugin.errors import CorruptionError, NotFoundError, StorageError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin.version import __version__
 
@@ -28,7 +29,7 @@ _FORMAT: Final = 1
 _PIECE: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A file, and what it is known by."""
 
@@ -36,7 +37,7 @@ class Entry:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """What was backed up."""
 

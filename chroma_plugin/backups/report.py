@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from chroma_plugin.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class CollectionBackup:
     """One collection in it."""
 
@@ -17,7 +18,7 @@ class CollectionBackup:
     records: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackupReport:
     """A backup that was written, or a store that was restored from one."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,7 @@ import numpy as np
 
 from chroma_plugin.cli.stores import existing, repairer_of
 from chroma_plugin.errors import ChromaError, CorruptionError, LockedError
+from chroma_plugin.frozen import frozen
 
 if TYPE_CHECKING:
     from chroma_plugin.api.collection import Collection
@@ -28,7 +28,7 @@ class Health(Enum):
     WRONG = "wrong"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One line of the doctor's report."""
 

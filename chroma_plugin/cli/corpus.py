@@ -10,9 +10,10 @@ import inspect
 import sysconfig
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+
+from chroma_plugin.frozen import frozen
 
 SKIPPED: Final = frozenset(
     {"test", "tests", "idlelib", "lib2to3", "site-packages", "dist-packages", "__pycache__", "turtledemo"}
@@ -26,7 +27,7 @@ LONGEST: Final = 160
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One documented thing of the standard library."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Final
 
+from chroma_plugin.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Package:
     """A package that may be installed."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from chroma_plugin.cli.output import say, table
+from chroma_plugin.frozen import frozen
 
 if TYPE_CHECKING:
     from chroma_plugin.api.collection import Collection
     from chroma_plugin.operations.results import QueryResult
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """A question in words, and what the answers must fulfil."""
 

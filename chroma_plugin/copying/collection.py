@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import uuid4
 
 from chroma_plugin.copying import batches, resuming
@@ -12,6 +12,7 @@ from chroma_plugin.copying.report import CollectionCopy
 from chroma_plugin.copying.resuming import Start
 from chroma_plugin.copying.verifying import verify
 from chroma_plugin.errors import InvalidDimensionError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.sessions.session import Session
 from chroma_plugin.types import Records
@@ -20,7 +21,7 @@ Counted = Callable[[int], object]
 """Called with how many records are done."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """One collection to copy, and where to."""
 

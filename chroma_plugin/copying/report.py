@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from chroma_plugin.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CollectionCopy:
     """One collection, copied and verified."""
 
@@ -23,7 +24,7 @@ class CollectionCopy:
     """False: the target keeps embeddings of this cosine collection normalised; their directions are the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CopyReport:
     """Every collection of a copy."""
 

@@ -8,18 +8,18 @@ refused.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from chroma_plugin.copying.batches import in_order
 from chroma_plugin.copying.checksum import digest, same_directions
 from chroma_plugin.embedding_functions.identity import known_name
 from chroma_plugin.errors import UniqueConstraintError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.types import Metric, Records
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     """Where a copy begins: after so many records, in batches with these digests."""
 

@@ -37,16 +37,16 @@ Not                the operand does not match
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias, cast
 
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.frozen import frozen
 
 Scalar: TypeAlias = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path:
     """Where a value stands: the parts of a metadata key, outermost first. `DOCUMENT` and `ID` have no parts."""
 
@@ -94,47 +94,47 @@ class Combinable:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compare(Combinable):
     path: Path
     op: Op
     value: Scalar
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class In(Combinable):
     path: Path
     values: tuple[Scalar, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exists(Combinable):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contains(Combinable):
     path: Path
     value: Scalar
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Regex(Combinable):
     path: Path
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class And(Combinable):
     operands: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Or(Combinable):
     operands: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Not(Combinable):
     operand: Expr
 

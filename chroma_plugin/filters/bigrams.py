@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 from itertools import accumulate
 from operator import or_
 from typing import Any, Final
 
 from chroma_plugin.filters.regex_tree import Tree, kinds, parse
+from chroma_plugin.frozen import frozen
 
 ByteSet = int
 """Bit i says whether byte i is in it."""
@@ -67,7 +67,7 @@ _CLASSES: Final[dict[Any, ByteSet]] = {
 """As RE2 has them, ASCII only."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Part:
     """What is known of all matches of a part of the pattern."""
 

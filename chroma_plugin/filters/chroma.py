@@ -12,7 +12,6 @@ Only what they mean exactly as we do (measured on chromadb 1.5.9). Left out, bes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from chroma_plugin.filters.ast import (
@@ -31,6 +30,7 @@ from chroma_plugin.filters.ast import (
     leaves,
 )
 from chroma_plugin.filters.fold import fold
+from chroma_plugin.frozen import frozen
 
 Where: TypeAlias = dict[str, Any]
 
@@ -61,7 +61,7 @@ def to_chroma(expr: Expr) -> tuple[Where | None, Where | None] | None:
     return _joined("$and", metadata), _joined("$and", document)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Said:
     """A filter and its negation in Chroma's words; None where it has none."""
 

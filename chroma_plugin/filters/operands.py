@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from chroma_plugin import wording
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import DOCUMENT, ID, Path, Scalar
+from chroma_plugin.frozen import frozen
 
 MAX_VALUES: Final = 1_000_000
 """Values that the ``$in`` and ``$nin`` of one filter may hold together: the ids of a large collection still pass, and
@@ -20,7 +20,7 @@ _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where an operand stands: all that an error says about it."""
 

@@ -7,7 +7,6 @@ than an InvalidArgumentError.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from chroma_plugin.errors import InvalidArgumentError
@@ -20,6 +19,7 @@ from chroma_plugin.filters.build import (
     field_path,
 )
 from chroma_plugin.filters.operands import MAX_VALUES, shown
+from chroma_plugin.frozen import frozen
 from chroma_plugin.wording import did_you_mean, plain_dict
 
 MAX_DEPTH: Final = 100
@@ -60,21 +60,21 @@ def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, Mapping) and not plain_dict(value, "The filter"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Where:
     """What someone passed as ``where``, or as an operand inside: a dict or an Expr, not read yet."""
 
     value: object
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _WhereDocument:
     """The same, inside of ``where_document``."""
 
     value: object
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Branch:
     """An And, Or or Not whose operands are not read yet."""
 
@@ -82,7 +82,7 @@ class _Branch:
     operands: tuple[_Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Join:
     """The operands of this branch are done: put them together."""
 

@@ -9,7 +9,6 @@ Our form, one object per node::
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from chroma_plugin.errors import InvalidArgumentError
@@ -30,6 +29,7 @@ from chroma_plugin.filters.build import FIELD_OPERATORS, SPECIAL_PATHS, field_fi
 from chroma_plugin.filters.fold import fold
 from chroma_plugin.filters.operands import shown
 from chroma_plugin.filters.parse import MAX_NODES, parse_where
+from chroma_plugin.frozen import frozen
 from chroma_plugin.wording import did_you_mean
 
 Wire: TypeAlias = dict[str, Any]
@@ -87,7 +87,7 @@ def path_from_wire(value: object) -> Path:
     return field_path(tuple(value))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Join:
     """A step of reading: the last ``count`` filters become one."""
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import EmbeddingFunctionError, InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.operations.results import DataLoader
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.sessions.connection import Connection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chroma_plugin.plugins import PluginManager
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Handle:
     connection: Connection
     opened: Opened

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import Field, Matrix, Metadata, Records
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Vectors:
     """New embeddings, for some of the records of a write."""
 

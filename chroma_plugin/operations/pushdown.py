@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from chroma_plugin import fallback
 from chroma_plugin.backend import CollectionStore, Pushdown
 from chroma_plugin.filters.ast import Expr, conjunction, conjuncts
+from chroma_plugin.frozen import frozen
 from chroma_plugin.operations.sorting import fields_to_sort, sorted_records
 from chroma_plugin.types import NO_FIELDS, Field, Hits, Ranked, Records, Scan, Search, TextSearch, concatenate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(eq=False)
 class Split:
     """A filter, by who evaluates it."""
 

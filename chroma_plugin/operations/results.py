@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 import numpy as np
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.requests.include import Included
 from chroma_plugin.requests.many import examples
 from chroma_plugin.types import Hits, Matrix, Ranked, Records
@@ -51,7 +52,7 @@ class DeleteResult(TypedDict):
     """How many records were there and are gone."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class AddReport:
     """What `add` did with each id."""
 
@@ -65,7 +66,7 @@ class AddReport:
         return _report(self)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class UpdateReport:
     """What `update` did with each id."""
 
@@ -77,7 +78,7 @@ class UpdateReport:
         return _report(self)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class UpsertReport:
     """What `upsert` did with each id."""
 
@@ -164,7 +165,7 @@ def _data(records: Records, loader: DataLoader | None) -> list[Any]:
 
 
 def _report(report: AddReport | UpdateReport | UpsertReport) -> str:
-    counts = ", ".join(f"{name}={_counted(getattr(report, name))}" for name in type(report).__slots__)
+    counts = ", ".join(f"{each.name}={_counted(getattr(report, each.name))}" for each in fields(report))
     return f"{type(report).__name__}({counts})"
 
 

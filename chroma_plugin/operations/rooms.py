@@ -7,16 +7,16 @@ import contextvars
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from chroma_plugin.errors import ClosedError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.operations.procedure import Procedure, Room
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Done(Generic[_T]):
     value: _T
 

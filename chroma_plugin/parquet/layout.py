@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from chroma_plugin.errors import CorruptionError, NotFoundError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.parquet.engine import literal, reading
 from chroma_plugin.toolkit.formats import refuse_newer
 
@@ -18,7 +18,7 @@ RECORDS_FILE: Final = "chroma-embeddings.parquet"
 FORMAT_VERSION: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """How to read one layout: the columns that must be there, and constant SQL that maps them to one shape."""
 

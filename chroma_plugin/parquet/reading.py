@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from chroma_plugin.errors import CorruptionError, InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.parquet import checks
 from chroma_plugin.parquet.engine import connection, literal, reading
 from chroma_plugin.parquet.layout import COLLECTIONS_FILE, RECORDS_FILE, Layout, detect
@@ -28,7 +28,7 @@ ROWS: Final = 10_240
 """Rows read at a time: a multiple of DuckDB's vector size, and the size of the row groups that `exporting` writes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """One collection in the files, and the rows between which its records stand."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from chroma_plugin.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class TransferReport:
     """The directory, and how many records of each collection were written."""
 

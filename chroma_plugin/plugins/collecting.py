@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.plugins.checks import KINDS, as_specs, names_of, wrong_field, wrong_version
 from chroma_plugin.plugins.discovery import Source
 from chroma_plugin.plugins.reporting import Row, State
@@ -30,7 +31,7 @@ FAILURES: Final = (Exception, SystemExit)
 """What somebody else's module may raise when it is imported or called; some call sys.exit."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """A checked spec and the plug-in it came from."""
 

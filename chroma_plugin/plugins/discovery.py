@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.plugins.builtin import BUILTIN
 from chroma_plugin.plugins.reporting import Row, State
 from chroma_plugin.version import __version__
@@ -28,7 +28,7 @@ class Origin(IntEnum):
     INSTALLED = 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Source:
     """A plug-in that is known by name and not yet imported."""
 

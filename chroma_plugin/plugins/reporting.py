@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+
+from chroma_plugin.frozen import frozen
 
 
 class State(Enum):
@@ -20,7 +21,7 @@ class State(Enum):
     MISSING = "missing requirement"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One thing that a plug-in registered, or one reason why it could not."""
 
@@ -39,7 +40,7 @@ class Row:
         return f"{origin}: {self.state.value}: {self.reason}" if self.reason else f"{origin}: {self.state.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """All rows, in the order in which plug-ins are asked: given ones, built-in ones, installed ones."""
 

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from chroma_plugin.frozen import frozen
 
 API_VERSION: Final = 1
 """The version of the contract in `chroma_plugin.backend`. A plug-in written for another one is reported, not loaded."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackendSpec:
     """A storage engine that people choose by name."""
 
@@ -36,7 +37,7 @@ class BackendSpec:
     api: int = API_VERSION
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EmbeddingSpec:
     """An embedding function that a collection's stored configuration may name."""
 
@@ -50,7 +51,7 @@ class EmbeddingSpec:
     api: int = API_VERSION
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IntegrationSpec:
     """An adapter that ``collection.adapt(name, ...)`` makes."""
 

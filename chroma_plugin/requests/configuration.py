@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chroma_plugin.errors import InvalidArgumentError, UnsupportedError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import Metric
 from chroma_plugin.wording import did_you_mean, plain_dict, shown
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """One key of ``configuration["hnsw"]``."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.requests import paging
 from chroma_plugin.requests.choice import one_of
 from chroma_plugin.requests.documents import query_texts
@@ -22,13 +23,13 @@ _LEAST_CANDIDATES: Final = 50
 _CANDIDATES_PER_RESULT: Final = 4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class TextRequest:
     search: TextSearch
     include: tuple[Included, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class HybridRequest:
     text: TextSearch
     """What the text side is asked: k is the number of candidates, and ids alone are read."""

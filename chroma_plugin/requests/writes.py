@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Expr
+from chroma_plugin.frozen import frozen
 from chroma_plugin.requests import paging
 from chroma_plugin.requests.choice import one_of
 from chroma_plugin.requests.documents import image_column, text_column
@@ -27,7 +27,7 @@ _MODES: Final = get_args(MetadataMode)
 _WAYS_OUT: Final = "client.reset() empties the database, client.delete_collection(name) deletes a collection"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Write:
     """The records as given. A column that was left out is None."""
 
@@ -40,24 +40,24 @@ class Write:
         return Write(self.records.take(rows), images)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class AddRequest:
     write: Write
     on_conflict: OnConflict
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class UpdateRequest:
     write: Write
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class UpsertRequest:
     write: Write
     metadata_mode: MetadataMode
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class DeleteRequest:
     """The records that all of this leaves. With neither ids nor where: none at all."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+
+from chroma_plugin.frozen import frozen
 
 if TYPE_CHECKING:
     from chroma_plugin.server.bodies import Body
@@ -20,7 +22,7 @@ HTML: Final = b"text/html; charset=utf-8"
 TEXT: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     body: bytes
     status: int = 200
@@ -33,7 +35,7 @@ def answer(value: Any, status: int = 200) -> Answer:
     return Answer(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), status)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """Path parameters are decoded; the token was checked, the body was not read as anything yet."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.server.tokens import Tokens
 
 MEBIBYTE = 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Where the server says no, each with an answer that names the limit."""
 
@@ -31,7 +32,7 @@ class Limits:
     """Threads for reads, and as many for writes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerConfig:
     """How an application answers."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.requests.metadata import is_key
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import Metadata
@@ -20,7 +20,7 @@ _RANKS: Final[Mapping[type, int]] = {bool: 1, int: 2, float: 2, str: 3}
 _LISTS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupBy:
     keys: tuple[str, ...]
     """Of metadata; records without one are a group of their own."""

@@ -7,7 +7,6 @@ Two expressions are combined where both have a value; a result is what is in the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.errors import InvalidArgumentError, UnsupportedError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.requests.embeddings import matrix
 from chroma_plugin.requests.shown import kind
 from chroma_plugin.types import Matrix
@@ -40,7 +40,7 @@ _MANY: Final[Mapping[str, Callable[[Numbers, Numbers], Numbers]]] = {
 _TOGETHER: Final = {**_PAIRS, **_MANY}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Knn:
     """The nearest records to one embedding, with their distances or their places (0, 1, 2, ...)."""
 
@@ -51,12 +51,12 @@ class Knn:
     places: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Combined:
     operator: str
     operands: tuple[Rank, ...]
@@ -160,7 +160,7 @@ Found: TypeAlias = Mapping[Knn, tuple[Sequence[str], npt.NDArray[np.float32]]]
 """What each search found: the ids of the nearest records and their distances."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Domain:
     values: Numbers
     """For each record; outside of the support the default, or anything when there is none."""

@@ -6,10 +6,11 @@ description are both made from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final, TypeAlias
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.server.call import Answer, Call
 from chroma_plugin.server.handlers import (
     adding,
@@ -42,7 +43,7 @@ Together: TypeAlias = Callable[[Sequence[Call]], Sequence[Answer | Exception]]
 """The answer or the error of each request."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     method: str
     path: str

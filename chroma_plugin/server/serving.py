@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.server.allocator import give_back_large_blocks
 from chroma_plugin.server.app import Application
 from chroma_plugin.server.protocol import GuardedProtocol
@@ -33,7 +33,7 @@ _SWITCH_SECONDS: Final = 0.0005
 _NO_FAMILY: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listening:
     """Where and how a server listens."""
 

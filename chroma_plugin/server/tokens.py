@@ -8,10 +8,10 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from chroma_plugin.errors import AuthorizationError, InvalidArgumentError
+from chroma_plugin.frozen import frozen
 
 MIN_LENGTH: Final = 16
 """One round of SHA-256 protects what can't be guessed, so tokens are long."""
@@ -19,7 +19,7 @@ _SCHEME: Final = "sha256"
 _SEPARATOR: Final = "$"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grant:
     """What a caller may do. A tenant or database of None is any."""
 
@@ -37,7 +37,7 @@ class Grant:
 EVERYTHING: Final = Grant()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Token:
     """A secret's digest and what it opens. The secret itself is nowhere."""
 

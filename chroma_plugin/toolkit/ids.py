@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.id_hashes import Hashes, IdHash
 from chroma_plugin.toolkit.vectors import RowNumbers
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class SortedIds:
     """The ids of rows in a file, by hash. Whether a row really has the id, and is alive, is seen by looking there."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.table import Numbers, Rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Patch:
     """New values for some columns of records that stay where they are; their vectors do not change."""
 

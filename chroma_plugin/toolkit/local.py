@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from chroma_plugin.backend import CollectionStore, Pushdown
 from chroma_plugin.filters.ast import Expr
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import settling
 from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.columns import Mask
@@ -290,7 +291,7 @@ class LocalStore(CollectionStore):
         return self._writing
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Step:
     """A change of one store. Nothing is to happen between its two halves but the first halves of others."""
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from chroma_plugin.errors import CorruptionError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.files import copy_bytes
 from chroma_plugin.toolkit.vector_file import Header, latest, parse_header
 
 _STAMP_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pinned:
     """The three files with one number."""
 

@@ -16,10 +16,10 @@ only how they compare decides, and that holds within a factor of two on other ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import sketch
 from chroma_plugin.toolkit.table import View
 
@@ -94,7 +94,7 @@ class Plan(Enum):
     GRAPH = "graph"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(eq=False)
 class Task:
     """What is known of a search before it begins."""
 

@@ -9,13 +9,13 @@ Source: principal components of the second moments, without centring, because in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin import distances
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix
 
@@ -34,7 +34,7 @@ _PIECES: Final = 64
 """A sample is taken from so many places, each a run of rows: a file is read in few pieces."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Projection:
     """A subspace."""
 

@@ -8,13 +8,14 @@ must know that the journal has not changed since: the mark that `save` returns i
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import orjson
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import text_file
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.id_hashes import IdHash
@@ -29,7 +30,7 @@ _SECRET = 16
 """Bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Header:
     format: int
     rows: int

@@ -6,13 +6,13 @@ For cosine it is q.u, with u the direction of the row's vector x; for ip q.x; fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin import distances
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.candidates import NEVER, Scores, above, picked
 from chroma_plugin.toolkit.vectors import RowNumbers
 from chroma_plugin.types import Matrix, Metric
@@ -25,7 +25,7 @@ _ROUNDING: Final = 4e-6
 """The error of a float32 inner product, relative to the two lengths."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Seen:
     """What is known of the rows, for some queries, before any is measured."""
 

@@ -15,7 +15,7 @@ import functools
 import hashlib
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.projection import Projection, fit, rests, unit
 from chroma_plugin.toolkit.scores import LONGEST
@@ -46,7 +47,7 @@ def available() -> bool:
     return importlib.util.find_spec("numkong") is not None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Asked:
     """Queries as a sketch compares them."""
 
@@ -58,7 +59,7 @@ class Asked:
     """The width of one code, for each query."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Sketch:
     """The vectors in the rows from ``first`` up to ``last``. Never changed."""
 
@@ -178,7 +179,7 @@ def _packed(
 # -- files -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Header:
     format: int
     first: int

@@ -20,6 +20,7 @@ from orjson import dumps, loads
 from chroma_plugin.distances import squares
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.filters.compare import MISSING
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.columns import Column, Mask
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.growing import Growing
@@ -34,7 +35,7 @@ from chroma_plugin.types import Field, Matrix, Metadata, Records
 Numbers = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Rows:
     """New rows, as they go to the journal and into the table."""
 
@@ -349,7 +350,7 @@ _ROWS_AT_ONCE: Final = 10_000
 """How many decoded metadata dicts are held at a time while columns are built."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Squares:
     """Squared lengths of the vectors in the rows from `start` on."""
 

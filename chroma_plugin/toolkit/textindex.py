@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.ranking import bm25
 from chroma_plugin.ranking.bm25 import Scores
 from chroma_plugin.ranking.words import words_of
@@ -36,7 +36,7 @@ _CHARACTERS_AT_ONCE: Final = 4 << 20
 """About how much text is split into words at a time: each word is a Python string for a moment."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Segment:
     """The words of a stretch of rows."""
 
@@ -65,7 +65,7 @@ class Segment:
         return np.repeat(self.words, np.diff(self.starts)).astype(np.int64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Indexed:
     """The index at one moment."""
 
@@ -84,7 +84,7 @@ class Indexed:
         return rows, np.concatenate([segment.frequencies[place] for segment, place in found])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Counts:
     """What there is in the live rows of one view."""
 

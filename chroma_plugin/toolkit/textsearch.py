@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from chroma_plugin.filters.ast import Expr
+from chroma_plugin.frozen import frozen
 from chroma_plugin.ranking import bm25
 from chroma_plugin.ranking.bm25 import Scores
 from chroma_plugin.ranking.words import words_of
@@ -21,7 +22,7 @@ Found = tuple[RowNumbers, Scores]
 """Rows, best first, and their scores."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BestTexts:
     """A search by text over one view. What is counted, is counted over all live rows."""
 
@@ -63,7 +64,7 @@ class BestTexts:
         return marked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Weighing:
     """How much the words weigh in the live rows."""
 

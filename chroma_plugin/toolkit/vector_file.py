@@ -19,7 +19,7 @@ import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ import numpy.typing as npt
 import orjson
 
 from chroma_plugin.errors import CorruptionError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import naming, replace_file, sync, write_at
@@ -45,7 +46,7 @@ _BLOCK_BYTES: Final = 256 << 10
 _LARGEST_SLACK: Final = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """What a file of vectors holds."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from chroma_plugin.errors import InvalidArgumentError, UniqueConstraintError, UnknownPluginError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.plugins import default_manager
 from chroma_plugin.wording import shown
 
@@ -14,7 +14,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Names:
     """Of a backend that people choose as ``chroma_db_impl=name``."""
 

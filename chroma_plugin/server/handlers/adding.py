@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from chroma_plugin import requests, transactions
 from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import ChromaError, InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.operations import writing
 from chroma_plugin.operations.handle import Handle
 from chroma_plugin.operations.procedure import run
@@ -36,7 +36,7 @@ class _Given(NamedTuple):
     """What its client had read before."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Asked:
     """One request."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 from chroma_plugin import transactions
 from chroma_plugin.backend import Change, CollectionStore
 from chroma_plugin.errors import InvalidArgumentError
+from chroma_plugin.frozen import frozen
 from chroma_plugin.requests.ids import wanted_ids
 from chroma_plugin.server import keys
 from chroma_plugin.server.bodies import Body
@@ -18,7 +18,7 @@ from chroma_plugin.sessions.open_collection import OpenCollection
 from chroma_plugin.types import Read, Records
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Part:
     """What is wanted of one collection."""
 

@@ -5,12 +5,12 @@ servers do this in its cloud only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chroma_plugin.backend import CollectionStore
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Expr
+from chroma_plugin.frozen import frozen
 from chroma_plugin.operations import pushdown, reading
 from chroma_plugin.operations.handle import Handle
 from chroma_plugin.requests import paging
@@ -35,7 +35,7 @@ _METADATAS: Final[frozenset[Field]] = frozenset(("metadatas",))
 Ranked = list[tuple[str, float]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Payload:
     """One search."""
 
