@@ -9,6 +9,7 @@ matrix product does not promise that.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -24,13 +25,19 @@ def one(query: Vector, embeddings: Matrix, metric: Metric) -> Vector:
     queries of shape (q, 1, dimension) to embeddings of shape (q, n, dimension).
     """
     found = _measured(query, embeddings, metric)
-    if np.isfinite(found).all():
+    if is_finite(found):
         return found
     with np.errstate(over="ignore"):  # what leaves the range of float32 is as far as can be
         return _measured(query.astype(np.float64), embeddings.astype(np.float64), metric).astype(np.float32)
 
 
-@np.errstate(over="ignore", invalid="ignore")
+def is_finite(values: npt.NDArray[Any]) -> bool:
+    """Whether all of them are."""
+    # A sum of squares is, if they all are. When it overflows, each is looked at.
+    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def _measured(query: npt.NDArray[Any], embeddings: npt.NDArray[Any], metric: Metric) -> npt.NDArray[Any]:
     """In the precision of the arguments; what is too large for it comes out infinite, or as no number."""
     if metric is Metric.L2:
@@ -39,10 +46,16 @@ def _measured(query: npt.NDArray[Any], embeddings: npt.NDArray[Any], metric: Met
         return _inner(away, away)
     products = _inner(embeddings, query)
     if metric is Metric.COSINE:
-        lengths = np.sqrt(_inner(embeddings, embeddings)) * np.sqrt(_inner(query, query))
-        products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
-        products[np.isinf(lengths)] = np.nan
-    found: npt.NDArray[Any] = np.subtract(1, products, dtype=products.dtype)
+        return _angular(products, np.sqrt(_inner(embeddings, embeddings)) * np.sqrt(_inner(query, query)))
+    found: npt.NDArray[Any] = 1 - products
+    return found
+
+
+def _angular(products: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = 1 - products / lengths
+    if not (is_finite(found) and is_finite(lengths)):
+        found[lengths == 0] = 1
+        found[np.isinf(lengths)] = np.nan
     return found
 
 

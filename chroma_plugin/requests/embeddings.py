@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin.distances import is_finite
 from chroma_plugin.errors import InvalidArgumentError, InvalidDimensionError
 from chroma_plugin.requests.many import pieces
 from chroma_plugin.requests.shown import kind
@@ -132,8 +132,7 @@ def _refuse_booleans(value: Sequence[Any], array: npt.NDArray[Any], what: str) -
 
 
 def _refuse_infinite(floats: Matrix, given: npt.NDArray[Any], what: str) -> None:
-    # A sum of squares is finite if they all are. When it overflows, each number is looked at.
-    if all(math.isfinite(np.vdot(some, some)) or np.isfinite(some).all() for some in pieces(floats)):
+    if is_finite(floats) if len(floats) == 1 else all(map(is_finite, pieces(floats))):
         return
     row, column = np.argwhere(~np.isfinite(floats))[0]
     raise InvalidArgumentError(

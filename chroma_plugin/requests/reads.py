@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from chroma_plugin.errors import InvalidArgumentError
 from chroma_plugin.filters.ast import Expr
+from chroma_plugin.frozen import frozen
 from chroma_plugin.requests import paging
 from chroma_plugin.requests.documents import image_column, query_texts
 from chroma_plugin.requests.embeddings import matrix
@@ -18,13 +18,13 @@ from chroma_plugin.requests.ordering import orders
 from chroma_plugin.types import Matrix, Metric, Scan, Search
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class GetRequest:
     scan: Scan
     include: tuple[Included, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Questions:
     """What to search for: exactly one of the four is there."""
 
@@ -34,7 +34,7 @@ class Questions:
     uris: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class QueryRequest:
     questions: Questions
     ids: list[str] | None
@@ -99,9 +99,9 @@ _WAYS_TO_ASK: Final = ("query_embeddings", "query_texts", "query_images", "query
 
 
 def _questions(embeddings: Any, texts: Any, images: Any, uris: Any) -> Questions:
-    values = (embeddings, texts, images, uris)
-    given = [name for name, value in zip(_WAYS_TO_ASK, values, strict=True) if value is not None]
-    if len(given) != 1:
+    if (embeddings is None) + (texts is None) + (images is None) + (uris is None) != len(_WAYS_TO_ASK) - 1:
+        values = (embeddings, texts, images, uris)
+        given = [name for name, value in zip(_WAYS_TO_ASK, values, strict=True) if value is not None]
         seen = " and ".join(given) if given else "none of them"
         raise InvalidArgumentError(
             f"A query takes exactly one of query_embeddings, query_texts, query_images and query_uris, but has {seen}."

@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import math
 import os
 import threading
 import warnings
@@ -28,6 +29,7 @@ import numpy.typing as npt
 import orjson
 
 from chroma_plugin.distances import squares
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import bare_graph
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.projection import Projection, unit
@@ -65,7 +67,7 @@ class ExactSearchWarning(UserWarning):
     """A graph would be worth having, and hnswlib is not installed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GraphSettings:
     """How to build and search, by Chroma's names."""
 
@@ -157,25 +159,42 @@ class Graph:
         their scores seem to be (see `scores`); None when the graph reaches fewer than k. In the caller's thread alone,
         which need not be the only one.
         """
+        points, squared = self._asked(queries, settings.metric)
+        lengths = np.sqrt(squared)[:, None]
+        if settings.metric is Metric.COSINE:
+            points /= np.where(lengths > 0, lengths, 1)
+        found = self._found(points, k, settings)
+        if found is None:
+            return None
+        rows, away = found
+        if settings.metric is Metric.COSINE:
+            return rows, (1 - away) * lengths
+        # A point is as long as its vector, or as the longest: so the distance tells the inner product.
+        scores = squared[:, None] - away
+        if settings.metric is Metric.IP:
+            scores = (scores + np.float32(self.square)) / np.float32(2)
+        return rows, scores
+
+    def nearest(self, query: npt.NDArray[np.float32], k: int, settings: GraphSettings) -> npt.NDArray[np.intp] | None:
+        """The rows that `search` finds for one query, of shape (k,), when nobody wants to know their scores."""
+        point, length = self._asked_for_one(query, settings.metric)
+        if settings.metric is Metric.COSINE and length:
+            point /= length
+        found = self._found(point, k, settings)
+        return None if found is None else found[0][0]
+
+    def _found(
+        self, points: npt.NDArray[np.float32], k: int, settings: GraphSettings
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
+        """The rows, and how far the index says they are from the points."""
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
-        points, squared = self._asked(queries, settings.metric)
-        if cosine := settings.metric is Metric.COSINE:
-            lengths = np.sqrt(squared)[:, None]
-            points /= np.where(lengths > 0, lengths, 1)
         try:
             labels, away = self.index.knn_query(points, k=min(k, len(self)), num_threads=1)
         except RuntimeError:
             # Among many equal vectors parts of a graph may be cut off from each other.
             return None
-        if cosine:
-            scores = (1 - away) * lengths
-        else:
-            # A point is as long as its vector, or as the longest: so the distance tells the inner product.
-            scores = squared[:, None] - away
-            if settings.metric is Metric.IP:
-                scores = (scores + np.float32(self.square)) / np.float32(2)
-        return self._shown[labels.view(np.intp)], scores
+        return self._shown[labels.view(np.intp)], away
 
     def _asked(self, queries: Matrix, metric: Metric) -> tuple[Matrix, npt.NDArray[np.float32]]:
         """What stands for queries in the index, and its squared lengths. What a query and a vector have outside
@@ -189,6 +208,17 @@ class Graph:
             points[:, -1] = np.sqrt(outside)
             squared += outside
         return points, squared
+
+    def _asked_for_one(self, query: npt.NDArray[np.float32], metric: Metric) -> tuple[npt.NDArray[np.float32], float]:
+        """The same for one query, and its length: numpy takes longer to begin than to compute so little."""
+        point = self.projection.apply(query[None])[0]
+        point[-1] = 0
+        squared = float(np.vdot(point, point))
+        if metric is not Metric.IP:
+            outside = max(float(np.vdot(query, query)) - squared, 0.0) * float(_ALIKE_OUTSIDE) ** 2
+            point[-1] = math.sqrt(outside)
+            squared += outside
+        return point, math.sqrt(squared)
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
         """The same graph over a table whose row i has the stamp ``stamps[i]``."""
@@ -335,7 +365,7 @@ def _points(embeddings: Matrix, metric: Metric, projection: Projection, square: 
 # -- files -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Header:
     format: int
     space: str

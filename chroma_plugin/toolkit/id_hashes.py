@@ -5,13 +5,18 @@ Source: Lemire, Kaser, "Strongly Universal String Hashing is Fast", 2014; here i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from operator import mul
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+try:
+    # What hashlib hands out. Importing that loads OpenSSL, which takes 3 ms and 4 MB.
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 Hashes = npt.NDArray[np.uint32]
 
@@ -24,8 +29,7 @@ class IdHash:
     """The hash that belongs to a secret."""
 
     def __init__(self, secret: bytes) -> None:
-        # BLAKE2 is Python's own: nobody has to wait for OpenSSL.
-        digests = [hashlib.blake2b(secret, salt=bytes([part])).digest() for part in range(_LETTERS // 8 + 1)]
+        digests = [blake2b(secret, salt=bytes([part])).digest() for part in range(_LETTERS // 8 + 1)]
         keys = np.frombuffer(b"".join(digests), dtype="<u8")
         self._first, self._keys = keys[0], keys[1:]
         self._number: int = keys[0].item()
@@ -55,4 +59,4 @@ class IdHash:
 def _short(id: str) -> str:
     if len(id) <= _LETTERS:
         return id
-    return hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=_LETTERS // 2).hexdigest()
+    return blake2b(id.encode("utf-8", "surrogatepass"), digest_size=_LETTERS // 2).hexdigest()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chroma_plugin.distances import Vector
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.candidates import NEVER
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
@@ -16,7 +15,7 @@ from chroma_plugin.toolkit.vectors import RowNumbers
 from chroma_plugin.types import Matrix
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(eq=False)
 class Reacher:
     view: View
     settings: GraphSettings
@@ -24,6 +23,20 @@ class Reacher:
     """The rows that qualify, shape (view.length,)."""
     wanted: int
     """How many a graph is asked for."""
+
+    def rows(self, query: Vector) -> RowNumbers | None:
+        """All rows that are to be measured for one query, if they are those that the only graph reaches, all of which
+        qualify; else None.
+        """
+        view = self.view
+        if len(view.graphs) == 1 and self._reaches_all and view.longest <= LONGEST:
+            return view.graphs[0].nearest(query, self.wanted, self.settings)
+        return None
+
+    @property
+    def _reaches_all(self) -> bool:
+        """Whether whatever a graph gives qualifies, and nothing else does."""
+        return self.view.is_covered and self.among is self.view.alive
 
     def see(self, queries: Matrix) -> Seen | None:
         """None when a graph gives too few."""
@@ -46,7 +59,7 @@ class Reacher:
 
     def _fit(self, rows: RowNumbers) -> Mask | None:
         """Which of those rows qualify; None when all do."""
-        if self.view.is_covered and self.among is self.view.alive:
+        if self._reaches_all:
             return None
         # A graph may know later versions of what counts as covered by none: those are among the loose.
         fit: Mask = (rows >= 0) & (rows < self.view.covered) & self.among[rows]

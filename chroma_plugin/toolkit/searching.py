@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final, TypeVar
 
 import numpy as np
 
 from chroma_plugin import distances
+from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.candidates import NEVER, Scores, largest, picked
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
@@ -46,7 +46,7 @@ _SHARE: Final = 0.2
 _ROWS_AT_ONCE: Final = 8_192
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(eq=False)
 class Way:
     """How a block of queries is answered."""
 
@@ -57,7 +57,7 @@ class Way:
     """Queries in a block at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(eq=False)
 class Nearest:
     """A search over one view."""
 
@@ -87,7 +87,7 @@ class Nearest:
         task = self.task(len(queries))
         if self.steps is not SILENT:
             self.steps.note(**task.told())
-        if distances.squares(queries).max() > LONGEST**2:
+        if not np.vdot(queries, queries) <= LONGEST**2 and distances.squares(queries).max() > LONGEST**2:
             return Way(self._all_measured_for_each)
         return self.by(task.plan(), task)
 
@@ -141,6 +141,9 @@ class Nearest:
         reacher = Reacher(view, self.settings, self.among, wanted)
 
         def answer(block: Matrix) -> list[Found]:
+            if len(block) == 1 and wanted <= _FEW and (rows := reacher.rows(block[0])) is not None:
+                self.steps.done("graph")
+                return self._few_measured(block, rows)
             seen = reacher.see(block)
             self.steps.done("graph")
             if seen is None or not self._all_reach(seen):
@@ -198,8 +201,10 @@ class Nearest:
 
     def _all_seen_measured(self, queries: Matrix, seen: Seen) -> list[Found]:
         rows = seen.all_rows()
-        if seen.all_fit and len(queries) == 1:
-            return self._few_measured(queries, rows[0])
+        if seen.all_fit:
+            if len(queries) == 1:
+                return self._few_measured(queries, rows[0])
+            rows = np.sort(rows, axis=1)
         measured = self._measured(queries[:, None], rows)
         self.steps.done("measure")
         return self._found(rows, measured, None if seen.all_fit else seen.values > NEVER / 2)
@@ -233,6 +238,7 @@ class Nearest:
         return self._all_measured(query, rows)
 
     def _few_measured(self, queries: Matrix, rows: RowNumbers) -> list[Found]:
+        rows = np.sort(rows)  # memory is read quicker in its order
         self.steps.note(measured=len(rows))
         found = [self._best(rows, self._measured(query, rows)) for query in queries]
         self.steps.done("measure")
@@ -259,9 +265,10 @@ class Nearest:
 
     def _best(self, rows: RowNumbers, measured: Matrix) -> Found:
         """Of each query the k nearest, ties in the order of insertion."""
-        order = np.lexsort((self.view.table.places[: self.view.length][rows], measured))[..., : self.k]
+        places = rows if self.view.in_order else self.view.table.places[: self.view.length][rows]
+        order = np.lexsort((places, measured))[..., : self.k]
         if rows.ndim == 1:
-            return rows[order], measured[order]
+            return rows.take(order), measured.take(order)
         return picked(rows, order), picked(measured, order)
 
 

@@ -19,7 +19,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from chroma_plugin.errors import CorruptionError
 from chroma_plugin.filters.regex import Expression
 from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.files import discard, naming, write_at
@@ -70,46 +69,41 @@ class TextFile:
 
     def take(self, rows: RowNumbers, columns: Sequence[int]) -> list[list[bytes | None]]:
         """For each of the columns the texts of those rows."""
-        if len(rows) <= _FEW:
-            texts = [self.row(row) for row in rows.tolist()]
-            return [[row[column] for row in texts] for column in columns]
         starts, lengths = self._starts.take(rows), self.lengths.take(rows, axis=0)
+        if not self.blocks.sound:
+            self.blocks.look_at(_touched(starts, starts + np.maximum(lengths, 0).sum(axis=1)))
+        if len(rows) <= _FEW:
+            texts = self._rows(starts.tolist(), lengths.tolist())
+            return [[row[column] for row in texts] for column in columns]
         ends = starts[:, None] + np.maximum(lengths, 0).cumsum(axis=1)
-        self._look_at(starts, ends[:, -1])
         return [self._texts(ends[:, column], lengths[:, column]) for column in columns]
+
+    def _rows(self, starts: list[int], lengths: list[list[int]]) -> list[list[bytes | None]]:
+        """All texts of some rows, one row after the other."""
+        data, rows = self._map, []
+        for place, own in zip(starts, lengths, strict=True):
+            texts: list[bytes | None] = []
+            for length in own:
+                if length < 0:
+                    texts.append(None)
+                else:
+                    texts.append(data[place : place + length])
+                    place += length
+            rows.append(texts)
+        return rows
 
     def begin_with(self, rows: RowNumbers, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Which of those rows begin with the text that is in their place."""
         starts, lengths = self._starts.take(rows), self.lengths[rows, 0]
         ends = starts + lengths
-        self._look_at(starts, ends)
+        if not self.blocks.sound:
+            self.blocks.look_at(_touched(starts, ends))
         own = self._cut(starts, ends)
         # All of them together, as they nearly always are; of ASCII a character is a byte.
         joined = b"".join(own)
         if joined.isascii() and joined == _utf8("".join(texts)) and lengths.tolist() == list(map(len, texts)):
             return np.ones(len(rows), dtype=np.bool_)
         return np.array(list(map(eq, own, map(_utf8, texts))), dtype=np.bool_)
-
-    def _look_at(self, starts: RowNumbers, ends: RowNumbers) -> None:
-        if not self.blocks.sound:
-            self.blocks.look_at(_touched(starts, ends))
-
-    def row(self, row: int) -> list[bytes | None]:
-        """All texts of a row."""
-        start, end = self._start_of[row], self._start_of[row + 1]
-        if not self.blocks.sound:
-            self.blocks.look_between(start, end)
-        # As quick as a look at mapped memory, and pages around it don't count as ours.
-        data, place, texts = os.pread(self._descriptor, end - start, start), 0, []  # type: bytes, int, list[bytes | None]
-        if len(data) < end - start:
-            raise CorruptionError(f"{self.path} is damaged: it is shorter than it was. {_WAY_OUT}")
-        for length in self._length_of[row * self._columns : (row + 1) * self._columns]:
-            if length < 0:
-                texts.append(None)
-            else:
-                texts.append(data[place : place + length])
-                place += length
-        return texts
 
     def first(self, row: int) -> bytes | None:
         """The text of a row in the first column."""
