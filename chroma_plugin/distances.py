@@ -85,6 +85,8 @@ against 3).
 """
 _LITTLE: Final = 25_000_000
 """Multiplications up to which threads of BLAS are not worth that risk: 2 ms."""
+_AT_ONCE: Final = 512
+"""Queries that are multiplied at once. For more OpenBLAS takes memory, and keeps it: 12 MB for 8,192 of 384 numbers."""
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -93,4 +95,8 @@ def products(queries: Matrix, embeddings: Matrix) -> Matrix:
     if _HAS_VECDOT and (len(queries) <= _FEW or len(queries) * embeddings.size <= _LITTLE):
         few: Matrix = np.vecdot(embeddings[None], queries[:, None])
         return few
-    return queries @ embeddings.T
+    found = np.empty((len(queries), len(embeddings)), dtype=np.result_type(queries, embeddings))
+    for start in range(0, len(queries), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        np.matmul(queries[part], embeddings.T, out=found[part])
+    return found

@@ -12,11 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-try:
-    # What hashlib hands out. Importing that loads OpenSSL, which takes 3 ms and 4 MB.
-    from _blake2 import blake2b
-except ImportError:
-    from hashlib import blake2b
+from chroma_plugin.toolkit.blake2 import blake2b
 
 Hashes = npt.NDArray[np.uint32]
 

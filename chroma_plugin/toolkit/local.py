@@ -22,7 +22,7 @@ from chroma_plugin.toolkit.journal import Journal, Patch
 from chroma_plugin.toolkit.scores import Vector
 from chroma_plugin.toolkit.searching import Found, Nearest
 from chroma_plugin.toolkit.steps import SILENT, Steps
-from chroma_plugin.toolkit.table import Rows, Table, View, as_json
+from chroma_plugin.toolkit.table import Numbers, Rows, Table, View, as_json
 from chroma_plugin.toolkit.texts import Kind
 from chroma_plugin.toolkit.together import Together
 from chroma_plugin.toolkit.upkeep import Upkeep
@@ -49,12 +49,9 @@ class LocalStore(CollectionStore):
         self._table = settling.restored(journal, info.dimension)
         self._together = Together(self._search_together)
         self._upkeep = Upkeep(self, journal, background)
-        self._next = 1 + max(self._greatest_number(), self._upkeep.greatest_stamp())
+        self._next = 1 + max(int(numbers[:].max(initial=-1)) for numbers in (self._table.stamps, self._table.places))
+        self._knows_files = False
         self._upkeep.open()
-
-    def _greatest_number(self) -> int:
-        """Of all that the records use."""
-        return max(int(numbers[:].max(initial=-1)) for numbers in (self._table.stamps, self._table.places))
 
     def configure(self, info: CollectionInfo) -> None:
         self._settings = graph_settings(info)
@@ -152,8 +149,7 @@ class LocalStore(CollectionStore):
         """``old``: where those records are now; -1 for new ones."""
         assert records.embeddings is not None
         count = len(records)
-        stamps = np.arange(self._next, self._next + count, dtype=np.int64)
-        self._next += count
+        stamps = self._unused(count)
         places = stamps.copy()
         known = old >= 0
         if forgotten:
@@ -169,6 +165,14 @@ class LocalStore(CollectionStore):
             metadatas=_column(as_json(records.metadatas), count),
             uris=_column(records.uris, count),
         )
+
+    def _unused(self, count: int) -> Numbers:
+        """So many numbers that no record uses, and no index file names."""
+        if not self._knows_files:  # to look into them takes a while, which who only reads is spared
+            self._next = max(self._next, 1 + self._upkeep.greatest_stamp())
+            self._knows_files = True
+        first, self._next = self._next, self._next + count
+        return np.arange(first, self._next, dtype=np.int64)
 
     # -- reading -----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ The kernels are those of numkong; without it there are no sketches, and searches
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -24,6 +23,7 @@ import numpy.typing as npt
 import orjson
 
 from chroma_plugin.frozen import frozen
+from chroma_plugin.toolkit.blake2 import blake2b
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.projection import Projection, fit, rests, unit
 from chroma_plugin.toolkit.scores import LONGEST
@@ -194,7 +194,7 @@ class _Header:
 
 
 def _digest(stamps: npt.NDArray[np.int64]) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(stamps).data, digest_size=16).hexdigest()
+    return blake2b(np.ascontiguousarray(stamps).data, digest_size=16).hexdigest()
 
 
 def save(sketch: Sketch, path: Path, stamps: npt.NDArray[np.int64]) -> Sketch:
