@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -190,10 +190,12 @@ class Nearest:
         self.steps.done("choose")
         measured = self._measured(queries[:, None], rows)
         self.steps.done("measure")
-        found = self._found(rows, measured, scores > NEVER / 2)
+        fit = _unless_all(scores > NEVER / 2)
+        found = self._found(rows, measured, fit)
         if rows.shape[1] < seen.values.shape[1]:
-            reach = self._reach(queries, seen, columns < seen.rough, scores, measured)
-            lowest = np.where(self.exact and seen.rough, NEVER / 2, np.maximum(reach, NEVER / 2))
+            reach = self._reach(queries, seen, _unless_all(columns < seen.rough), fit, scores, measured)
+            # Who asks for exact answers has all looked at that the bounds of rough scores do not rule out.
+            lowest = NEVER / 2 if self.exact and seen.rough else np.maximum(reach, NEVER / 2)
             for number in np.flatnonzero(scores.min(axis=1) > lowest).tolist():
                 found[number] = self._looked_closer(queries[number], seen, number, reach[number])
         self.steps.done("complete")
@@ -207,28 +209,31 @@ class Nearest:
             rows = np.sort(rows, axis=1)
         measured = self._measured(queries[:, None], rows)
         self.steps.done("measure")
-        return self._found(rows, measured, None if seen.all_fit else seen.values > NEVER / 2)
+        return self._found(rows, measured, None if seen.all_fit else _unless_all(seen.values > NEVER / 2))
 
     def _found(self, rows: RowNumbers, measured: Matrix, fit: Mask | None) -> list[Found]:
         """Of each query the k nearest that fit; None: all do."""
-        if fit is None or fit.all():
+        if fit is None:
             return list(zip(*self._best(rows, measured), strict=True))
         near, away = self._best(rows, np.where(fit, measured, np.inf))
         counts = np.count_nonzero(fit, axis=1).tolist()
         return [(each[:count], far[:count]) for each, far, count in zip(near, away, counts, strict=True)]
 
-    def _reach(self, queries: Matrix, seen: Seen, rough: Mask, scores: Scores, measured: Matrix) -> Vector:
+    def _reach(
+        self, queries: Matrix, seen: Seen, rough: Mask | None, fit: Mask | None, scores: Scores, measured: Matrix
+    ) -> Vector:
         """For each query how low the score of a row may seem that is one of the k nearest all the same."""
         right, rounding = scores_of(self.settings.metric, queries, measured, seen.longest)
-        fit = scores > NEVER / 2
-        if not fit.all():
+        if fit is not None:
             right = np.where(fit, right, -np.inf)
+            rough = fit if rough is None else rough & fit
         reach: Vector = np.partition(right, -self.k, axis=1)[:, -self.k] - rounding
         if not self.exact and seen.rough:
-            rough = rough & fit
-            errors = np.where(rough, scores - right, 0)
-            squares = np.einsum("ij,ij->i", errors, errors) / np.maximum(np.count_nonzero(rough, axis=1), 1)
-            reach = reach - np.float32(_SURE) * np.sqrt(squares)
+            errors = scores - right
+            count: Any = errors.shape[1]
+            if rough is not None:
+                errors, count = np.where(rough, errors, 0), np.maximum(np.count_nonzero(rough, axis=1), 1)
+            reach = reach - np.float32(_SURE) * np.sqrt(distances.squares(errors) / count).astype(np.float32)
         return reach
 
     def _looked_closer(self, query: Vector, seen: Seen, number: int, reach: np.float32) -> Found:
@@ -270,6 +275,11 @@ class Nearest:
         if rows.ndim == 1:
             return rows.take(order), measured.take(order)
         return picked(rows, order), picked(measured, order)
+
+
+def _unless_all(which: Mask) -> Mask | None:
+    """None when it is all of them: most are, and nothing has to be left out then."""
+    return None if which.all() else which
 
 
 _NOTHING: Found = (np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32))
