@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection
 from typing import Any, Final
@@ -83,8 +82,12 @@ def _named(value: Any, what: str) -> str:
 
 
 def _is_address(value: str) -> bool:
+    if not value[0].isdigit():  # as nearly always: what knows addresses takes a while to import
+        return False
+    from ipaddress import ip_address
+
     try:
-        ipaddress.ip_address(value)
+        ip_address(value)
     except ValueError:
         return False
     return True

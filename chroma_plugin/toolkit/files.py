@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -97,7 +96,9 @@ def write_at(descriptor: int, data: memoryview, place: int) -> int:
 def discard(path: Path) -> None:
     """Delete a file that may be thrown away, or the directory that somebody put in its place."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        from shutil import rmtree  # which imports what unpacks archives
+
+        rmtree(path)
     else:
         path.unlink(missing_ok=True)
 

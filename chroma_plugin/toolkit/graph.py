@@ -160,28 +160,34 @@ class Graph:
         which need not be the only one.
         """
         points, squared = self._asked(queries, settings.metric)
-        lengths = np.sqrt(squared)[:, None]
-        if settings.metric is Metric.COSINE:
-            points /= np.where(lengths > 0, lengths, 1)
+        lengths: npt.NDArray[np.float32] = np.sqrt(squared)[:, None]
+        if settings.metric is not Metric.L2:
+            points *= self._length / np.where(lengths > 0, lengths, 1)
         found = self._found(points, k, settings)
         if found is None:
             return None
         rows, away = found
         if settings.metric is Metric.COSINE:
             return rows, (1 - away) * lengths
-        # A point is as long as its vector, or as the longest: so the distance tells the inner product.
-        scores = squared[:, None] - away
         if settings.metric is Metric.IP:
-            scores = (scores + np.float32(self.square)) / np.float32(2)
-        return rows, scores
+            # Both are as long as the longest vector: so the distance tells the inner product.
+            return rows, (np.float32(self.square) - away / 2) * (lengths / self._length)
+        return rows, squared[:, None] - away
 
     def nearest(self, query: npt.NDArray[np.float32], k: int, settings: GraphSettings) -> npt.NDArray[np.intp] | None:
         """The rows that `search` finds for one query, of shape (k,), when nobody wants to know their scores."""
         point, length = self._asked_for_one(query, settings.metric)
-        if settings.metric is Metric.COSINE and length:
-            point /= length
+        if settings.metric is not Metric.L2 and length:
+            point *= self._length / length
         found = self._found(point, k, settings)
         return None if found is None else found[0][0]
+
+    @property
+    def _length(self) -> np.float32:
+        """How long queries are made for cosine and ip, where that changes nothing in the order: as long as all points,
+        or else the distances would differ in digits that float32 does not have.
+        """
+        return np.float32(math.sqrt(self.square) or 1)
 
     def _found(
         self, points: npt.NDArray[np.float32], k: int, settings: GraphSettings

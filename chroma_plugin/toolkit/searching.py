@@ -55,6 +55,8 @@ class Way:
     """How many float32 are made for each query."""
     together: int = _TOGETHER
     """Queries in a block at most."""
+    order: Callable[[Matrix], RowNumbers] | None = None
+    """In which of many queries those stand near to each other that look at the same things."""
 
 
 @frozen(eq=False)
@@ -81,7 +83,11 @@ class Nearest:
         if not self.qualifying:
             return then([_NOTHING for _ in queries])
         way = self._way(queries)
-        return self._in_blocks(queries, way, lambda block: then(way.answer(block)))
+        if way.order is None or len(queries) < _MANY:
+            return self._in_blocks(queries, way, lambda block: then(way.answer(block)))
+        order = way.order(queries)
+        answers = self._in_blocks(queries[order], way, lambda block: then(way.answer(block)))
+        return [answers[place] for place in order.argsort().tolist()]
 
     def _way(self, queries: Matrix) -> Way:
         task = self.task(len(queries))
@@ -152,7 +158,7 @@ class Nearest:
                 return self._in_blocks(block, way, way.answer)
             return self._measured_where_near(block, seen)
 
-        return Way(answer, wanted + view.length - view.covered)
+        return Way(answer, wanted + view.length - view.covered, order=view.graphs[0].projection.alike)
 
     def _all_reach(self, seen: Seen) -> bool:
         """Whether the graphs found as many that qualify as are wanted and there, for every query."""

@@ -12,7 +12,7 @@ from support.vectors import clustered, records
 from chroma_plugin.filters.parse import parse_where
 from chroma_plugin.toolkit import graph, sketch
 from chroma_plugin.toolkit.local import LocalStore
-from chroma_plugin.toolkit.planner import Plan
+from chroma_plugin.toolkit.planner import Plan, Task
 from chroma_plugin.toolkit.searching import Nearest
 from chroma_plugin.types import Metric, Scan, Search
 
@@ -97,6 +97,27 @@ def test_with_a_graph_recall_is_high_and_no_hit_is_missing(make_store: MakeStore
 
 
 @pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
+@pytest.mark.parametrize(
+    ("space", "length"),
+    [("l2", 1), ("ip", 1e-3), ("ip", 1), ("ip", 1e9), ("cosine", 1e-9), ("cosine", 1), ("cosine", 1e9)],
+)
+def test_one_query_is_answered_as_among_many(
+    make_store: MakeStore, space: str, length: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it is; many are asked in another order than given."""
+    monkeypatch.setattr(Task, "plan", lambda task: Plan.GRAPH)
+    store = make_store(space)
+    store.put(records(clustered(3_000)))
+    store.optimize()
+    queries = np.float32(length) * clustered(300, seed=1)
+
+    together = found(store, queries, 10, space)
+    assert together == [found(store, query[None], 10, space)[0] for query in queries]
+    right = [brute_force(store, query, 10, space) for query in queries]
+    assert sum(len(set(own) & set(best)) for own, best in zip(together, right, strict=True)) >= 2_800
+
+
 def test_what_a_graph_knows_and_does_not_cover_comes_once(make_store: MakeStore) -> None:
     """As when the file of a graph over earlier rows is lost."""
     store = make_store()
