@@ -40,6 +40,8 @@ from chroma_plugin.types import Matrix, Metric
 logger = logging.getLogger("chroma_plugin")
 
 _FORMAT: Final = 2
+_LEADERS: Final = 8
+"""Labels that lead to a hidden one."""
 _SHORT: Final = 8
 """Candidates of a search that is to see only whether a point is reached."""
 _VICINITY: Final = 200
@@ -128,12 +130,10 @@ class Graph:
     """Of the ten nearest to some of its own points, the share that a search came upon. Among vectors without any
     structure, random numbers, say, it is a half or less.
     """
-
-    @property
-    def hidden_rows(self) -> npt.NDArray[np.intp]:
-        """Their rows: who searches measures them, too."""
-        rows = self.rows[self.hidden]
-        return rows[rows >= 0]
+    leaders: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty((0, 0), dtype=np.intp))
+    """For each hidden label some that lie near it and are reached, shape (hidden, some): whoever comes upon one of them
+    measures the hidden one, too.
+    """
 
     @functools.cached_property
     def _shown(self) -> npt.NDArray[np.intp]:
@@ -145,42 +145,80 @@ class Graph:
         return shown
 
     @functools.cached_property
+    def _followers(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The hidden labels, ordered by those that lead to them, themselves among these; and for each label where those
+        begin that it leads to. They end where those of the next one begin.
+        """
+        leading = np.concatenate([self.leaders, self.hidden[:, None]], axis=1)
+        order = np.argsort(leading, axis=None, kind="stable")
+        starts = np.searchsorted(leading.reshape(-1)[order], np.arange(len(self) + 1))
+        return self.hidden.repeat(leading.shape[1])[order], starts
+
+    def _beside(self, labels: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """The rows of the hidden labels that any of these leads to."""
+        if not len(self.hidden):
+            return self.hidden
+        followers, starts = self._followers
+        firsts, lasts = starts.take(labels), starts.take(labels + 1)
+        led = firsts < lasts
+        runs = zip(firsts[led].tolist(), lasts[led].tolist(), strict=True)
+        beside = np.unique(np.concatenate([self.hidden[:0], *(followers[slice(*run)] for run in runs)]))
+        rows: npt.NDArray[np.intp] = self.rows[beside]
+        return rows[rows >= 0]
+
+    @functools.cached_property
     def is_whole(self) -> bool:
         """Whether a record is behind every label."""
-        return not len(self.hidden) and bool((self.rows >= 0).all())
+        return bool((self.rows >= 0).all())
 
     def __len__(self) -> int:
         return len(self.stamps)
 
     def search(
         self, queries: Matrix, k: int, settings: GraphSettings
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
-        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone or hidden, and what
-        their scores seem to be (see `scores`); None when the graph reaches fewer than k. In the caller's thread alone,
-        which need not be the only one.
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32], npt.NDArray[np.intp]] | None:
+        """About the k nearest rows to each query, of shape (q, k), -1 where the record is gone or hidden; what their
+        scores seem to be (see `scores`); and the hidden rows that may be near to any of the queries. None when the
+        graph reaches fewer than k. In the caller's thread alone, which need not be the only one.
+        """
+        near = self._near(queries, k, settings)
+        if near is None:
+            return None
+        labels, away, squared = near
+        lengths: npt.NDArray[np.float32] = np.sqrt(squared)
+        if settings.metric is Metric.COSINE:
+            scores = (1 - away) * lengths
+        elif settings.metric is Metric.IP:
+            # Both are as long as the longest vector: so the distance tells the inner product.
+            scores = (np.float32(self.square) - away / 2) * (lengths / self._length)
+        else:
+            scores = squared - away
+        return self._shown[labels], scores, self._beside(labels)
+
+    def _near(
+        self, queries: Matrix, k: int, settings: GraphSettings
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+        """The labels, how far the index says they are, and the squared lengths of what stands for the queries, of shape
+        (q, 1).
         """
         points, squared = self._asked(queries, settings.metric)
-        lengths: npt.NDArray[np.float32] = np.sqrt(squared)[:, None]
+        squared = squared[:, None]
         if settings.metric is not Metric.L2:
+            lengths = np.sqrt(squared)
             points *= self._length / np.where(lengths > 0, lengths, 1)
         found = self._found(points, k, settings)
-        if found is None:
-            return None
-        rows, away = found
-        if settings.metric is Metric.COSINE:
-            return rows, (1 - away) * lengths
-        if settings.metric is Metric.IP:
-            # Both are as long as the longest vector: so the distance tells the inner product.
-            return rows, (np.float32(self.square) - away / 2) * (lengths / self._length)
-        return rows, squared[:, None] - away
+        return None if found is None else (*found, squared)
 
     def nearest(self, query: npt.NDArray[np.float32], k: int, settings: GraphSettings) -> npt.NDArray[np.intp] | None:
-        """The rows that `search` finds for one query, of shape (k,), when nobody wants to know their scores."""
+        """The rows that `search` finds for one query, hidden ones among them, for who does not ask for their scores."""
         point, length = self._asked_for_one(query, settings.metric)
         if settings.metric is not Metric.L2 and length:
             point *= self._length / length
         found = self._found(point, k, settings)
-        return None if found is None else found[0][0]
+        if found is None:
+            return None
+        rows = self._shown[found[0][0]]
+        return np.concatenate([rows[rows >= 0], self._beside(found[0])]) if len(self.hidden) else rows
 
     @property
     def _length(self) -> np.float32:
@@ -192,7 +230,7 @@ class Graph:
     def _found(
         self, points: npt.NDArray[np.float32], k: int, settings: GraphSettings
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
-        """The rows, and how far the index says they are from the points."""
+        """The labels, and how far the index says they are from the points."""
         # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
         self.index.set_ef(settings.ef_search)
         try:
@@ -200,7 +238,7 @@ class Graph:
         except RuntimeError:
             # Among many equal vectors parts of a graph may be cut off from each other.
             return None
-        return self._shown[labels.view(np.intp)], away
+        return labels.view(np.intp), away
 
     def _asked(self, queries: Matrix, metric: Metric) -> tuple[Matrix, npt.NDArray[np.float32]]:
         """What stands for queries in the index, and its squared lengths. What a query and a vector have outside
@@ -273,24 +311,36 @@ def _without_lost(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Gr
         return graph
     # One in a thousand. Added again, they are linked with those that are near now, and nine of ten are reached. These
     # links take the place of others, so that those near them have to be looked for again.
-    near = _near(graph, lost, vectors, settings)
+    near = _vicinity(graph, lost, vectors, settings)
     points = _points(vectors.take(graph.rows[lost]), settings.metric, graph.projection, graph.square)
     graph.index.add_items(points, lost, num_threads=1)
-    return replace(graph, hidden=_lost(graph, near, vectors, settings))
+    return _led(replace(graph, hidden=_lost(graph, near, vectors, settings)), vectors, settings)
+
+
+def _led(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Graph:
+    """The graph, with those named that lead to hidden labels: what a short search for a hidden vector comes upon. So it
+    is found by itself.
+    """
+    leaders = graph.hidden[:, None].repeat(_LEADERS, axis=1)
+    there = np.flatnonzero(graph.rows[graph.hidden] >= 0)
+    if len(there):
+        short = replace(settings, ef_search=_LEADERS)
+        near = _labels_near(graph, graph.hidden[there], min(_LEADERS, len(graph)), vectors, short)
+        if near is not None:
+            leaders[there, : near.shape[1]] = near
+    return replace(graph, leaders=leaders)
 
 
 def _share_found(graph: Graph, vectors: Vectors, settings: GraphSettings) -> float:
-    """See `Graph.found`. The hidden count as found: they are measured in each search."""
+    """See `Graph.found`."""
     judges = np.unique(np.linspace(0, len(graph) - 1, _JUDGES).astype(np.intp))
     queries = vectors.take(graph.rows[judges])
     k = min(_NEAREST, len(graph))
-    answer = graph.search(queries, settings.ef_search, replace(settings, ef_search=max(settings.ef_search, _USUAL)))
-    if answer is None:
-        return 0.0
-    came = [np.union1d(rows[rows >= 0], graph.hidden_rows) for rows in answer[0]]
+    usual = replace(settings, ef_search=max(settings.ef_search, _USUAL))
+    came = [graph.nearest(query, settings.ef_search, usual) for query in queries]
     lowest = _kth_scores(queries, k, graph.rows, vectors, settings.metric)
-    counts = [
-        np.count_nonzero(_scores(query[None], vectors.take(rows), settings.metric) >= low)
+    counts: list[Any] = [
+        0 if rows is None else np.count_nonzero(_scores(query[None], vectors.take(rows), settings.metric) >= low)
         for query, rows, low in zip(queries, came, lowest, strict=True)
     ]
     return float(np.minimum(counts, k).mean()) / k
@@ -312,13 +362,26 @@ def _scores(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
     return computed(queries, embeddings, squares(embeddings), metric)
 
 
-def _near(
+def _labels_near(
+    graph: Graph, labels: npt.NDArray[np.intp], k: int, vectors: Vectors, settings: GraphSettings
+) -> npt.NDArray[np.intp] | None:
+    """What a search comes upon that begins with the vectors of those labels, shape (labels, k): with the points that
+    stand for them if the nearest to a vector need not be itself.
+    """
+    embeddings = vectors.take(graph.rows[labels])
+    if settings.metric is Metric.IP:
+        found = graph._found(_points(embeddings, settings.metric, graph.projection, graph.square), k, settings)
+        return None if found is None else found[0]
+    near = graph._near(embeddings, k, settings)
+    return None if near is None else near[0]
+
+
+def _vicinity(
     graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
 ) -> npt.NDArray[np.intp]:
     """Those labels, and what is found near them."""
-    answer = graph.search(vectors.take(graph.rows[labels]), max(_VICINITY, settings.ef_search), settings)
-    near = np.empty(0, dtype=np.intp) if answer is None else np.flatnonzero(np.isin(graph.rows, answer[0]))
-    return np.union1d(labels, near)
+    near = _labels_near(graph, labels, max(_VICINITY, settings.ef_search), vectors, settings)
+    return labels if near is None else np.union1d(labels, near)
 
 
 def _lost(
@@ -338,9 +401,8 @@ def _lost(
 def _not_found(
     graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
 ) -> npt.NDArray[np.intp]:
-    rows = graph.rows[labels]
-    answer = graph.search(vectors.take(rows), settings.ef_search, settings)
-    return labels if answer is None else labels[(answer[0] != rows[:, None]).all(axis=1)]
+    near = _labels_near(graph, labels, settings.ef_search, vectors, settings)
+    return labels if near is None else labels[(near != labels[:, None]).all(axis=1)]
 
 
 def _new_index(projection: Projection, metric: Metric) -> Any:
@@ -419,7 +481,7 @@ def load(path: Path, vectors: Vectors, stamps: npt.NDArray[np.int64], settings: 
         expected = (_FORMAT, settings.metric.value, dimension, settings.max_neighbors)
         if (header.format, header.space, header.dimension, header.max_neighbors) != expected:
             return None
-        return _restored(path, header, body, vectors, stamps, settings.metric)
+        return _restored(path, header, body, vectors, stamps, settings)
     except (*DOUBTFUL, RuntimeError):  # hnswlib's own
         return None
 
@@ -430,13 +492,13 @@ def _restored(
     body: bare_graph.Bytes,
     vectors: Vectors,
     stamps: npt.NDArray[np.int64],
-    metric: Metric,
+    settings: GraphSettings,
 ) -> Graph | None:
     width = bare_graph.width(header.max_neighbors)
     sizes = [header.dimension * header.kept * 4, header.count * 8, bare_graph.HEAD, header.count * width]
     basis, own, head, nodes, rest = np.split(body, np.cumsum(sizes))
     projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy())
-    index = _new_index(projection, metric)
+    index = _new_index(projection, settings.metric)
     none = np.empty(0, dtype=np.intp)
     hidden = np.array(header.hidden, dtype=np.intp)
     graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem, hidden, header.found)
@@ -447,10 +509,10 @@ def _restored(
         return None
 
     def points(part: slice) -> Matrix:
-        return _points(vectors.take(placed[part]), metric, projection, header.square)
+        return _points(vectors.take(placed[part]), settings.metric, projection, header.square)
 
     bare_graph.restore(index, head, nodes, rest, points)
-    return graph
+    return _led(graph, vectors, settings)
 
 
 def last_stamp(path: Path) -> int:

@@ -174,8 +174,7 @@ class Task:
 
     def _graph(self) -> float:
         graphs = self.view.graphs
-        hidden = sum(len(graph.hidden) for graph in graphs)
-        loose = self._sweep(self.view.length - self.view.covered + hidden)
+        loose = self._sweep(self.view.length - self.view.covered)
         return _CALL * len(graphs) + self.wanted() * (_GRAPH_HOP * len(graphs)) + loose
 
     def _may_ask_graphs(self) -> bool:

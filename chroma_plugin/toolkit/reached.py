@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chroma_plugin import distances
 from chroma_plugin.distances import Vector
 from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.candidates import NEVER
@@ -45,30 +46,34 @@ class Reacher:
         found = [answer for answer in answers if answer is not None]
         if len(found) < len(answers):
             return None
-        [(rows, values), *others] = found
+        [(rows, values, beside), *others] = found
         if others:
-            rows = np.concatenate([rows for rows, _ in found], axis=1)
-            values = np.concatenate([values for _, values in found], axis=1)
+            rows = np.concatenate([rows for rows, _, _ in found], axis=1)
+            values = np.concatenate([values for _, values, _ in found], axis=1)
+            beside = np.concatenate([beside for _, _, beside in found])
         fit = self._fit(rows)
         if fit is not None:
             values = np.where(fit, values, NEVER)
         if not view.longest <= LONGEST:
             return None
-        reached = self._with_hidden(queries, Seen(values, values.shape[1], view.longest, rows, fit is None))
-        return self._with_loose(queries, reached)
+        reached = Seen(values, values.shape[1], view.longest, rows, fit is None)
+        return self._with_loose(queries, self._with_beside(queries, reached, beside[beside < view.covered]))
 
     def _fit(self, rows: RowNumbers) -> Mask | None:
         """Which of those rows qualify; None when all do."""
-        if self._reaches_all:
+        if self._reaches_all and not any(len(graph.hidden) for graph in self.view.graphs):
             return None
         # A graph may know later versions of what counts as covered by none: those are among the loose.
         fit: Mask = (rows >= 0) & (rows < self.view.covered) & self.among[rows]
         return None if fit.all() else fit
 
-    def _with_hidden(self, queries: Matrix, reached: Seen) -> Seen:
-        """And the rows that stand in a graph and that nothing in it leads to."""
-        rows, embeddings, squares, longest = self.view.hidden
-        return self._with(queries, reached, rows, embeddings, squares, longest) if len(rows) else reached
+    def _with_beside(self, queries: Matrix, reached: Seen, rows: RowNumbers) -> Seen:
+        """And rows that stand in a graph though nothing in it leads to them."""
+        if not len(rows):
+            return reached
+        embeddings = self.view.table.vectors.take(rows)
+        squares = distances.squares(embeddings)
+        return self._with(queries, reached, rows, embeddings, squares, float(np.sqrt(squares.max())))
 
     def _with_loose(self, queries: Matrix, reached: Seen) -> Seen:
         """And those that no graph covers."""

@@ -113,17 +113,6 @@ class View:
         """No vector in a graph is longer."""
         return float(np.sqrt(max(graph.square for graph in self.graphs)))
 
-    @cached_property
-    def hidden(self) -> tuple[RowNumbers, Matrix, npt.NDArray[np.float32], float]:
-        """The covered rows that nothing in their graphs leads to, their vectors, the squares of their lengths, and the
-        greatest length.
-        """
-        rows = np.concatenate([graph.hidden_rows for graph in self.graphs])
-        rows = rows[rows < self.covered]
-        embeddings = self.table.vectors.take(rows)
-        lengths = squares(embeddings)
-        return rows, embeddings, lengths, float(np.sqrt(lengths.max(initial=0)))
-
     def rows(self) -> RowNumbers:
         """The live rows in the order of insertion."""
         return self.sorted(np.flatnonzero(self.alive))
