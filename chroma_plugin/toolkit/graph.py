@@ -1,10 +1,9 @@
 """An HNSW graph over rows that never change: built once, searched by any number of threads, thrown away.
 
-hnswlib must not be searched while it is added to, forgets `ef` when saved, and believes any bytes it loads. So a graph
-is never added to (new rows wait in the table and are searched by other means until the next graph takes them in),
-nothing is ever deleted from it (dead rows are dropped from the answer), and its file is believed only when its
-checksum and everything that its header says are right. It measures in the subspace where the vectors lie, in half of
-the memory or less, if there is one that small; what it finds is measured again.
+hnswlib must not be searched while it is added to. So a graph is never added to (new rows wait in the table and are
+searched by other means until the next graph takes them in), and nothing is ever deleted from it (dead rows are dropped
+from the answer). It measures in the subspace where the vectors lie, in half of the memory or less, if there is one that
+small; what it finds is measured again.
 
 Source: Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
 World graphs", 2016.
@@ -16,45 +15,20 @@ import functools
 import importlib.util
 import logging
 import math
-import os
 import threading
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from chroma_plugin.distances import squares
 from chroma_plugin.frozen import frozen
-from chroma_plugin.toolkit import bare_graph
-from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.projection import Projection, unit
-from chroma_plugin.toolkit.scores import computed
-from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix, Metric
 
 logger = logging.getLogger("chroma_plugin")
-
-_FORMAT: Final = 2
-_LEADERS: Final = 8
-"""Labels that lead to a hidden one."""
-_SHORT: Final = 8
-"""Candidates of a search that is to see only whether a point is reached."""
-_VICINITY: Final = 200
-_JUDGES: Final = 64
-"""Points whose neighbours are looked for in a new graph, to see what it is worth."""
-_NEAREST: Final = 10
-_USUAL: Final = 100
-"""Candidates that a search has unless somebody says otherwise."""
-_SLICE: Final = 1000
-"""Vectors added between two looks at whether to stop: some 0.2 s of work."""
-_EACH: Final = 125
-"""Vectors that a thread adds before the others are waited for: some 0.05 s of work."""
-
 
 _ALIKE_OUTSIDE: Final = np.float32(0.6)
 """The cosine that is expected between what a query and a vector near to it have outside of the subspace. Of the ten
@@ -181,7 +155,7 @@ class Graph:
         scores seem to be (see `scores`); and the hidden rows that may be near to any of the queries. None when the
         graph reaches fewer than k. In the caller's thread alone, which need not be the only one.
         """
-        near = self._near(queries, k, settings)
+        near = self.near(queries, k, settings)
         if near is None:
             return None
         labels, away, squared = near
@@ -195,7 +169,7 @@ class Graph:
             scores = squared - away
         return self._shown[labels], scores, self._beside(labels)
 
-    def _near(
+    def near(
         self, queries: Matrix, k: int, settings: GraphSettings
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
         """The labels, how far the index says they are, and the squared lengths of what stands for the queries, of shape
@@ -206,7 +180,7 @@ class Graph:
         if settings.metric is not Metric.L2:
             lengths = np.sqrt(squared)
             points *= self._length / np.where(lengths > 0, lengths, 1)
-        found = self._found(points, k, settings)
+        found = self.labels(points, k, settings)
         return None if found is None else (*found, squared)
 
     def nearest(self, query: npt.NDArray[np.float32], k: int, settings: GraphSettings) -> npt.NDArray[np.intp] | None:
@@ -214,7 +188,7 @@ class Graph:
         point, length = self._asked_for_one(query, settings.metric)
         if settings.metric is not Metric.L2 and length:
             point *= self._length / length
-        found = self._found(point, k, settings)
+        found = self.labels(point, k, settings)
         if found is None:
             return None
         rows = self._shown[found[0][0]]
@@ -227,7 +201,7 @@ class Graph:
         """
         return np.float32(math.sqrt(self.square) or 1)
 
-    def _found(
+    def labels(
         self, points: npt.NDArray[np.float32], k: int, settings: GraphSettings
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
         """The labels, and how far the index says they are from the points."""
@@ -273,139 +247,7 @@ class Graph:
         return replace(self, rows=np.where(stamps[order][near] == self.stamps, order[near], -1).astype(np.intp))
 
 
-def build(
-    vectors: Vectors,
-    rows: npt.NDArray[np.intp],
-    stamps: npt.NDArray[np.int64],
-    settings: GraphSettings,
-    projection: Projection,
-    stop: Callable[[], bool],
-    run: Callable[[Callable[[], object]], None],
-) -> Graph | None:
-    """A graph over the vectors in those rows, as they are in a subspace; None when `stop` said so on the way. ``run``
-    is given what takes long in pieces, which keep no lock.
-    """
-    index = _new_index(projection, settings.metric)
-    index.init_index(len(rows), M=settings.max_neighbors, ef_construction=settings.ef_construction)
-    pieces = [slice(start, start + _SLICE) for start in range(0, len(rows), _SLICE)]
-    at_once = _EACH * (settings.num_threads or os.cpu_count() or 1)
-    square = 1.0
-    if settings.metric is not Metric.COSINE:
-        square = max(float(squares(vectors.take(rows[piece])).max()) for piece in pieces)
-    for piece in pieces:
-        if stop():
-            return None
-        points = _points(vectors.take(rows[piece]), settings.metric, projection, square)
-        for start in range(0, len(points), at_once):
-            some = points[start : start + at_once]
-            labels = np.arange(len(some)) + (piece.start + start)
-            run(functools.partial(index.add_items, some, labels, num_threads=settings.num_threads or -1))
-    graph = _without_lost(Graph(index, projection, square, rows, stamps), vectors, settings)
-    return replace(graph, found=_share_found(graph, vectors, settings))
-
-
-def _without_lost(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Graph:
-    """The graph, with links to the points that nothing led to, and with those named that still nothing leads to."""
-    lost = _lost(graph, np.arange(len(graph)), vectors, settings)
-    if not len(lost):
-        return graph
-    # One in a thousand. Added again, they are linked with those that are near now, and nine of ten are reached. These
-    # links take the place of others, so that those near them have to be looked for again.
-    near = _vicinity(graph, lost, vectors, settings)
-    points = _points(vectors.take(graph.rows[lost]), settings.metric, graph.projection, graph.square)
-    graph.index.add_items(points, lost, num_threads=1)
-    return _led(replace(graph, hidden=_lost(graph, near, vectors, settings)), vectors, settings)
-
-
-def _led(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Graph:
-    """The graph, with those named that lead to hidden labels: what a short search for a hidden vector comes upon. So it
-    is found by itself.
-    """
-    leaders = graph.hidden[:, None].repeat(_LEADERS, axis=1)
-    there = np.flatnonzero(graph.rows[graph.hidden] >= 0)
-    if len(there):
-        short = replace(settings, ef_search=_LEADERS)
-        near = _labels_near(graph, graph.hidden[there], min(_LEADERS, len(graph)), vectors, short)
-        if near is not None:
-            leaders[there, : near.shape[1]] = near
-    return replace(graph, leaders=leaders)
-
-
-def _share_found(graph: Graph, vectors: Vectors, settings: GraphSettings) -> float:
-    """See `Graph.found`."""
-    judges = np.unique(np.linspace(0, len(graph) - 1, _JUDGES).astype(np.intp))
-    queries = vectors.take(graph.rows[judges])
-    k = min(_NEAREST, len(graph))
-    usual = replace(settings, ef_search=max(settings.ef_search, _USUAL))
-    came = [graph.nearest(query, settings.ef_search, usual) for query in queries]
-    lowest = _kth_scores(queries, k, graph.rows, vectors, settings.metric)
-    counts: list[Any] = [
-        0 if rows is None else np.count_nonzero(_scores(query[None], vectors.take(rows), settings.metric) >= low)
-        for query, rows, low in zip(queries, came, lowest, strict=True)
-    ]
-    return float(np.minimum(counts, k).mean()) / k
-
-
-def _kth_scores(
-    queries: Matrix, k: int, rows: npt.NDArray[np.intp], vectors: Vectors, metric: Metric
-) -> npt.NDArray[np.float32]:
-    """For each query the k-th highest score among those rows, less what rounding may have done to it."""
-    best = np.empty((len(queries), 0), dtype=np.float32)
-    for start in range(0, len(rows), _SLICE):
-        scores = _scores(queries, vectors.take(rows[start : start + _SLICE]), metric)
-        best = np.sort(np.concatenate([best, scores], axis=1), axis=1)[:, -k:]
-    lowest: npt.NDArray[np.float32] = best[:, 0] - np.float32(1e-5) * np.abs(best).max(axis=1)
-    return lowest
-
-
-def _scores(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
-    return computed(queries, embeddings, squares(embeddings), metric)
-
-
-def _labels_near(
-    graph: Graph, labels: npt.NDArray[np.intp], k: int, vectors: Vectors, settings: GraphSettings
-) -> npt.NDArray[np.intp] | None:
-    """What a search comes upon that begins with the vectors of those labels, shape (labels, k): with the points that
-    stand for them if the nearest to a vector need not be itself.
-    """
-    embeddings = vectors.take(graph.rows[labels])
-    if settings.metric is Metric.IP:
-        found = graph._found(_points(embeddings, settings.metric, graph.projection, graph.square), k, settings)
-        return None if found is None else found[0]
-    near = graph._near(embeddings, k, settings)
-    return None if near is None else near[0]
-
-
-def _vicinity(
-    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
-) -> npt.NDArray[np.intp]:
-    """Those labels, and what is found near them."""
-    near = _labels_near(graph, labels, max(_VICINITY, settings.ef_search), vectors, settings)
-    return labels if near is None else np.union1d(labels, near)
-
-
-def _lost(
-    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
-) -> npt.NDArray[np.intp]:
-    """Which of those labels their own vectors don't lead to. A short search finds nearly all; the others are searched
-    for as they will be.
-    """
-    lost = labels
-    for ef in (min(_SHORT, settings.ef_search), settings.ef_search):
-        pieces = [lost[start : start + _SLICE] for start in range(0, len(lost), _SLICE)]
-        found = [_not_found(graph, piece, vectors, replace(settings, ef_search=ef)) for piece in pieces]
-        lost = np.concatenate([lost[:0], *found])
-    return lost
-
-
-def _not_found(
-    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
-) -> npt.NDArray[np.intp]:
-    near = _labels_near(graph, labels, settings.ef_search, vectors, settings)
-    return labels if near is None else labels[(near != labels[:, None]).all(axis=1)]
-
-
-def _new_index(projection: Projection, metric: Metric) -> Any:
+def new_index(projection: Projection, metric: Metric) -> Any:
     import hnswlib
 
     # Among points of length 1 the inner product gives the same order in less time. Of shorter ones 1 less the product
@@ -413,7 +255,7 @@ def _new_index(projection: Projection, metric: Metric) -> Any:
     return hnswlib.Index(space="ip" if metric is Metric.COSINE else "l2", dim=projection.kept)
 
 
-def _points(embeddings: Matrix, metric: Metric, projection: Projection, square: float) -> Matrix:
+def points_of(embeddings: Matrix, metric: Metric, projection: Projection, square: float) -> Matrix:
     """What stands for the embeddings in the index: their coordinates in the subspace, the last but for one more.
 
     The one more brings the points to the length of the embeddings, so that distances from a query in the subspace are
@@ -428,96 +270,3 @@ def _points(embeddings: Matrix, metric: Metric, projection: Projection, square: 
     wanted = squares(embeddings) if metric is Metric.L2 else np.float32(square)
     points[:, -1] = np.sqrt(np.maximum(wanted - squares(points[:, :-1]), 0))
     return points
-
-
-# -- files -----------------------------------------------------------------------------------------------------------
-
-
-@frozen
-class _Header:
-    format: int
-    space: str
-    dimension: int
-    kept: int
-    max_neighbors: int
-    square: float
-    count: int
-    last_stamp: int
-    hidden: list[int]
-    found: float = 1.0
-
-
-def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
-    """Write one file: a header, the basis, the stamps and the links. The vectors are in the table. False when hnswlib
-    has another format than is known.
-    """
-    parts = bare_graph.stripped(graph.index)
-    if parts is None:
-        return False
-    header = _Header(
-        format=_FORMAT,
-        space=settings.metric.value,
-        dimension=graph.projection.basis.shape[1],
-        kept=graph.projection.kept,
-        max_neighbors=graph.index.M,
-        square=graph.square,
-        count=len(graph),
-        last_stamp=int(graph.stamps.max()),
-        hidden=graph.hidden.tolist(),
-        found=graph.found,
-    )
-    head, nodes, rest = parts
-    arrays = (graph.projection.basis, graph.stamps, head, nodes.view("<u4"), rest)
-    write_checked(path, orjson.dumps(asdict(header)), arrays, packed=True)
-    return True
-
-
-def load(path: Path, vectors: Vectors, stamps: npt.NDArray[np.int64], settings: GraphSettings) -> Graph | None:
-    """The graph in that file, over a table whose row i has the stamp ``stamps[i]``; None when anything is doubtful."""
-    dimension = vectors.block(0, 0).shape[1]
-    try:
-        text, body, _ = read_checked(path, packed=True)
-        header = _Header(**orjson.loads(text))
-        expected = (_FORMAT, settings.metric.value, dimension, settings.max_neighbors)
-        if (header.format, header.space, header.dimension, header.max_neighbors) != expected:
-            return None
-        return _restored(path, header, body, vectors, stamps, settings)
-    except (*DOUBTFUL, RuntimeError):  # hnswlib's own
-        return None
-
-
-def _restored(
-    path: Path,
-    header: _Header,
-    body: bare_graph.Bytes,
-    vectors: Vectors,
-    stamps: npt.NDArray[np.int64],
-    settings: GraphSettings,
-) -> Graph | None:
-    width = bare_graph.width(header.max_neighbors)
-    sizes = [header.dimension * header.kept * 4, header.count * 8, bare_graph.HEAD, header.count * width]
-    basis, own, head, nodes, rest = np.split(body, np.cumsum(sizes))
-    projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy())
-    index = _new_index(projection, settings.metric)
-    none = np.empty(0, dtype=np.intp)
-    hidden = np.array(header.hidden, dtype=np.intp)
-    graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem, hidden, header.found)
-    graph = graph.with_rows_of(stamps)
-    nodes = nodes.reshape(header.count, width)
-    placed = bare_graph.rows_of_nodes(nodes, graph.rows)
-    if not len(graph) or placed.min() < 0:
-        return None
-
-    def points(part: slice) -> Matrix:
-        return _points(vectors.take(placed[part]), settings.metric, projection, header.square)
-
-    bare_graph.restore(index, head, nodes, rest, points)
-    return _led(graph, vectors, settings)
-
-
-def last_stamp(path: Path) -> int:
-    """The greatest stamp in the graph of that file; -1 when it can't be read."""
-    try:
-        return int(_Header(**orjson.loads(read_checked(path)[0])).last_stamp)
-    except DOUBTFUL:
-        return -1

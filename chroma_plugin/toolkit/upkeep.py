@@ -19,7 +19,7 @@ import numpy as np
 
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit import graph as graphs
-from chroma_plugin.toolkit import settling
+from chroma_plugin.toolkit import graph_building, graph_file, settling
 from chroma_plugin.toolkit import sketch as sketches
 from chroma_plugin.toolkit.aside import Aside
 from chroma_plugin.toolkit.background import Background
@@ -185,7 +185,7 @@ class Upkeep:
             projection = fit_for_graph(table.vectors, view.length)
             aside = Aside(lambda: self._waiting > 0)
             settings = self._store.settings
-            built = graphs.build(table.vectors, rows, stamps, settings, projection, self._stopping, aside.run)
+            built = graph_building.build(table.vectors, rows, stamps, settings, projection, self._stopping, aside.run)
             if built is None:
                 return
             kept.append(replace(built, name=uuid4().hex))
@@ -202,7 +202,7 @@ class Upkeep:
 
     def greatest_stamp(self) -> int:
         """The greatest stamp that an index file may name; none of them is given again."""
-        named = [graphs.last_stamp(path) for path in self._files("*.graph")]
+        named = [graph_file.last_stamp(path) for path in self._files("*.graph")]
         named += [sketches.last_stamp(path) for path in self._files("*.sketch")]
         return max(named, default=-1)
 
@@ -239,7 +239,7 @@ class Upkeep:
                 return
             view = self._store.view
             stamps = view.table.stamps[: view.length]
-            loaded = [graphs.load(path, view.table.vectors, stamps, self._store.settings) for path in paths]
+            loaded = [graph_file.load(path, view.table.vectors, stamps, self._store.settings) for path in paths]
             view.table.vectors.release()
             found = _without_taken([graph for graph in loaded if graph is not None], view)
             covered = ~view.alive
@@ -253,7 +253,7 @@ class Upkeep:
     def _save(self, graph: Graph) -> None:
         if self._directory is not None and self._writable:
             _make(self._directory)
-            graphs.save(graph, self._directory / f"{graph.name}.graph", self._store.settings)
+            graph_file.save(graph, self._directory / f"{graph.name}.graph", self._store.settings)
 
     def _remove(self, names: Sequence[str]) -> None:
         if self._directory is not None and self._writable:

@@ -10,7 +10,7 @@ import pytest
 from support.vectors import clustered, records
 
 from chroma_plugin.filters.parse import parse_where
-from chroma_plugin.toolkit import graph, sketch
+from chroma_plugin.toolkit import graph, graph_building, sketch
 from chroma_plugin.toolkit.local import LocalStore
 from chroma_plugin.toolkit.planner import Plan, Task
 from chroma_plugin.toolkit.searching import Nearest
@@ -60,7 +60,7 @@ def test_a_graph_that_finds_little_is_not_asked(
     make_store: MakeStore, space: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A scan answers where a graph has not the links, or the vectors no neighbourhoods, that it takes."""
-    monkeypatch.setattr(graph, "_USUAL", 10)
+    monkeypatch.setattr(graph_building, "_USUAL", 10)
     random = np.random.default_rng(5)
     store = make_store(space, max_neighbors=2, ef_construction=4, ef_search=10)
     store.put(records(random.standard_normal((6_000, 128), dtype=np.float32)))

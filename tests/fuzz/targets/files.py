@@ -14,7 +14,7 @@ from chroma_plugin_duckdb import snapshot
 from fuzz.scratch import folder
 
 from chroma_plugin.errors import StorageError
-from chroma_plugin.toolkit import checked_file, graph, saved_table, sketch, vector_file
+from chroma_plugin.toolkit import checked_file, graph_file, saved_table, sketch, vector_file
 from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.vector_file import VectorFile
 from chroma_plugin.types import Metric
@@ -98,9 +98,9 @@ def one(data: bytes) -> None:
     vectors = vector_file.VectorFile(_folder / "1.vectors", _SOUND)
     mark = str(checksum)
     saved_table.load(vectors, mark)
-    graph.load(_folder / "1.graph", vectors, _stamps, GraphSettings(Metric.L2, 2, 16, 100, 100))
+    graph_file.load(_folder / "1.graph", vectors, _stamps, GraphSettings(Metric.L2, 2, 16, 100, 100))
     sketch.load(_folder / "1.sketch", 2, _stamps)
-    graph.last_stamp(_folder / "1.graph")
+    graph_file.last_stamp(_folder / "1.graph")
     sketch.last_stamp(_folder / "1.sketch")
     descriptor = os.open(_folder / "file", os.O_RDONLY)
     try:
