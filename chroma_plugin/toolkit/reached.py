@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from chroma_plugin import distances
@@ -10,7 +12,7 @@ from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.candidates import NEVER
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
-from chroma_plugin.toolkit.scores import LONGEST, Seen, computed
+from chroma_plugin.toolkit.scores import LONGEST, Seen, computed, rounding
 from chroma_plugin.toolkit.table import View
 from chroma_plugin.toolkit.vectors import RowNumbers
 from chroma_plugin.types import Matrix
@@ -22,22 +24,35 @@ class Reacher:
     settings: GraphSettings
     among: Mask
     """The rows that qualify, shape (view.length,)."""
+    k: int
     wanted: int
     """How many a graph is asked for."""
 
     def rows(self, query: Vector) -> RowNumbers | None:
-        """All rows that are to be measured for one query, if they are those that the only graph reaches, all of which
-        qualify; else None.
-        """
+        """All rows that are worth measuring for one query, if there is one graph and all rows qualify; else None."""
         view = self.view
-        if len(view.graphs) == 1 and self._reaches_all and view.longest <= LONGEST:
-            return view.graphs[0].nearest(query, self.wanted, self.settings)
-        return None
+        if len(view.graphs) != 1 or not self._all_qualify or not max(view.longest, view.longest_loose) <= LONGEST:
+            return None
+        rows = view.graphs[0].nearest(query, self.wanted, self.settings)
+        if rows is None or view.covered == view.length:
+            return rows
+        return np.concatenate([rows[rows < view.covered], self._nearest_loose(query)])
+
+    def _nearest_loose(self, query: Vector) -> RowNumbers:
+        """Of the rows that no graph covers the k nearest, and what may be as near but for rounding."""
+        first, last = self.view.covered, self.view.length
+        if last - first <= self.k:
+            return np.arange(first, last)
+        table, metric = self.view.table, self.settings.metric
+        [scores] = computed(query[None], table.vectors.block(first, last), table.squares(first, last), metric)
+        least = np.partition(scores, -self.k)[-self.k]
+        off = rounding(metric, math.sqrt(np.vdot(query, query)), self.view.longest_loose)
+        return np.flatnonzero(scores >= least - np.float32(2 * off)) + first
 
     @property
-    def _reaches_all(self) -> bool:
-        """Whether whatever a graph gives qualifies, and nothing else does."""
-        return self.view.is_covered and self.among is self.view.alive
+    def _all_qualify(self) -> bool:
+        """Whether every row qualifies, and whatever a graph gives is one of them."""
+        return self.view.is_whole and self.among is self.view.alive
 
     def see(self, queries: Matrix) -> Seen | None:
         """None when a graph gives too few."""
@@ -61,7 +76,8 @@ class Reacher:
 
     def _fit(self, rows: RowNumbers) -> Mask | None:
         """Which of those rows qualify; None when all do."""
-        if self._reaches_all and not any(len(graph.hidden) for graph in self.view.graphs):
+        covers_all = self.view.covered == self.view.length
+        if covers_all and self._all_qualify and not any(len(graph.hidden) for graph in self.view.graphs):
             return None
         # A graph may know later versions of what counts as covered by none: those are among the loose.
         fit: Mask = (rows >= 0) & (rows < self.view.covered) & self.among[rows]
@@ -81,9 +97,8 @@ class Reacher:
         if first == last:
             return reached
         table = self.view.table
-        squares = table.squares(first, last)
-        longest = float(np.sqrt(squares.max()))
-        return self._with(queries, reached, np.arange(first, last), table.vectors.block(first, last), squares, longest)
+        embeddings, squares = table.vectors.block(first, last), table.squares(first, last)
+        return self._with(queries, reached, np.arange(first, last), embeddings, squares, self.view.longest_loose)
 
     def _with(
         self,

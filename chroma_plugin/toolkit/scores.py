@@ -6,7 +6,7 @@ For cosine it is q.u, with u the direction of the row's vector x; for ip q.x; fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -93,8 +93,16 @@ def scores_of(metric: Metric, queries: Matrix, measured: Matrix, longest: float)
     """The scores that belong to distances of shape (q, n), and for each query what rounding may have done to them."""
     squares = distances.squares(queries)[:, None]
     lengths = np.sqrt(squares)
+    off: Vector = rounding(metric, lengths[:, 0], np.float32(longest))
     if metric is Metric.COSINE:
-        return (1 - measured) * lengths, np.float32(_ROUNDING) * lengths[:, 0]
+        return (1 - measured) * lengths, off
     if metric is Metric.IP:
-        return 1 - measured, np.float32(_ROUNDING * longest) * lengths[:, 0]
-    return squares - measured, np.float32(4 * _ROUNDING) * (lengths[:, 0] + np.float32(longest)) ** 2
+        return 1 - measured, off
+    return squares - measured, off
+
+
+def rounding(metric: Metric, lengths: Any, longest: Any) -> Any:
+    """What rounding may have done to scores for queries of those lengths."""
+    if metric is Metric.COSINE:
+        return lengths * _ROUNDING
+    return lengths * (longest * _ROUNDING) if metric is Metric.IP else (lengths + longest) ** 2 * (4 * _ROUNDING)

@@ -144,7 +144,7 @@ class Nearest:
 
     def _by_graphs(self, task: Task) -> Way:
         view, wanted = self.view, task.wanted()
-        reacher = Reacher(view, self.settings, self.among, wanted)
+        reacher = Reacher(view, self.settings, self.among, self.k, wanted)
 
         def answer(block: Matrix) -> list[Found]:
             if len(block) == 1 and wanted <= _FEW and (rows := reacher.rows(block[0])) is not None:

@@ -99,9 +99,9 @@ class View:
         return self.sketches[-1].last if self.sketches else 0
 
     @cached_property
-    def is_covered(self) -> bool:
-        """Whether every row is alive and in a graph, and nothing else is in one."""
-        return self.count == self.length == self.covered and all(graph.is_whole for graph in self.graphs)
+    def is_whole(self) -> bool:
+        """Whether every row is alive, and every point of a graph is one of them."""
+        return self.count == self.length and all(graph.is_whole for graph in self.graphs)
 
     @cached_property
     def labels(self) -> int:
@@ -112,6 +112,11 @@ class View:
     def longest(self) -> float:
         """No vector in a graph is longer."""
         return float(np.sqrt(max(graph.square for graph in self.graphs)))
+
+    @cached_property
+    def longest_loose(self) -> float:
+        """No vector behind the covered rows is longer."""
+        return float(np.sqrt(self.table.squares(self.covered, self.length).max(initial=0)))
 
     def rows(self) -> RowNumbers:
         """The live rows in the order of insertion."""

@@ -10,7 +10,7 @@ import pytest
 from support.vectors import clustered, records
 
 from chroma_plugin.filters.parse import parse_where
-from chroma_plugin.toolkit import graph, graph_building, sketch
+from chroma_plugin.toolkit import graph, graph_building, sketch, upkeep
 from chroma_plugin.toolkit.local import LocalStore
 from chroma_plugin.toolkit.planner import Plan, Task
 from chroma_plugin.toolkit.searching import Nearest
@@ -116,6 +116,35 @@ def test_one_query_is_answered_as_among_many(
     assert together == [found(store, query[None], 10, space)[0] for query in queries]
     right = [brute_force(store, query, 10, space) for query in queries]
     assert sum(len(set(own) & set(best)) for own, best in zip(together, right, strict=True)) >= 2_800
+
+
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("loose", [3, 250])
+def test_rows_behind_the_graph_are_found_by_one_query(
+    make_store: MakeStore, space: str, loose: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that came after it was built; equal ones in the order of insertion."""
+    monkeypatch.setattr(upkeep, "TAIL_FROM", 1_000)
+    monkeypatch.setattr(Task, "plan", lambda task: Plan.GRAPH)
+    store = make_store(space)
+    vectors = clustered(3_000 + loose, seed=2)
+    vectors[3_100:3_160] = vectors[3_100:3_101]
+    store.put(records(vectors[:3_000]))
+    store.optimize()
+    store.put(records(vectors[3_000:], start=3_000))
+    queries = np.concatenate([vectors[2_990:], vectors[:40]])
+
+    view = store.view
+    assert (view.covered, view.length, len(view.graphs)) == (3_000, 3_000 + loose, 1)
+    alone = [found(store, query[None], 10, space)[0] for query in queries]
+    right = [brute_force(store, query, 10, space) for query in queries]
+    late = {f"id{row}" for row in range(3_000, 3_000 + loose)}
+    for own, best in zip(alone, right, strict=True):
+        assert late & set(best) <= set(own)
+    assert sum(len(set(own) & set(best)) for own, best in zip(alone, right, strict=True)) >= 9.3 * len(queries)
+    if loose > 160:
+        assert alone[110] == [f"id{row}" for row in range(3_100, 3_110)] or space == "ip"
 
 
 def test_what_a_graph_knows_and_does_not_cover_comes_once(make_store: MakeStore) -> None:
