@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
+from typing import Final
 
 import numpy as np
 
 from chroma_plugin import distances
 from chroma_plugin.distances import Vector
 from chroma_plugin.frozen import frozen
-from chroma_plugin.toolkit.candidates import NEVER
+from chroma_plugin.toolkit.candidates import NEVER, Scores, picked
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.scores import LONGEST, Seen, computed, rounding
 from chroma_plugin.toolkit.table import View
 from chroma_plugin.toolkit.vectors import RowNumbers
 from chroma_plugin.types import Matrix
+
+_FEW: Final = 16
+"""Rows that may be as near but for rounding, beside the k nearest."""
 
 
 @frozen(eq=False)
@@ -36,18 +39,28 @@ class Reacher:
         rows = view.graphs[0].nearest(query, self.wanted, self.settings)
         if rows is None or view.covered == view.length:
             return rows
-        return np.concatenate([rows[rows < view.covered], self._nearest_loose(query)])
+        loose = self._nearest_loose(query[None])
+        return None if loose is None else np.concatenate([rows[rows < view.covered], loose[0][0] + view.covered])
 
-    def _nearest_loose(self, query: Vector) -> RowNumbers:
-        """Of the rows that no graph covers the k nearest, and what may be as near but for rounding."""
+    def _nearest_loose(self, queries: Matrix) -> tuple[RowNumbers, Scores] | None:
+        """Of the rows that no graph covers those that may be among the k nearest to a query, numbered from the first of
+        them on, shape (q, few), and the scores of all, shape (q, loose); None when they are not few.
+        """
+        table, metric, k = self.view.table, self.settings.metric, self.k
         first, last = self.view.covered, self.view.length
-        if last - first <= self.k:
-            return np.arange(first, last)
-        table, metric = self.view.table, self.settings.metric
-        [scores] = computed(query[None], table.vectors.block(first, last), table.squares(first, last), metric)
-        least = np.partition(scores, -self.k)[-self.k]
-        off = rounding(metric, math.sqrt(np.vdot(query, query)), self.view.longest_loose)
-        return np.flatnonzero(scores >= least - np.float32(2 * off)) + first
+        scores = computed(queries, table.vectors.block(first, last), table.squares(first, last), metric)
+        if self.among is not self.view.alive:
+            scores = np.where(self.among[first:last], scores, NEVER)
+        if last - first <= k:
+            return np.arange(last - first)[None].repeat(len(queries), axis=0), scores
+        off = rounding(metric, np.sqrt(distances.squares(queries)), np.float32(self.view.longest_loose))
+        fit = scores >= (np.partition(scores, -k, axis=1)[:, -k] - 2 * off)[:, None]
+        if len(queries) == 1:
+            near = np.flatnonzero(fit[0])[None]
+        else:
+            few = int(np.count_nonzero(fit, axis=1).max())
+            near = np.argpartition(scores, -few, axis=1)[:, -few:]
+        return (near, scores) if near.shape[1] <= _FEW + k else None
 
     @property
     def _all_qualify(self) -> bool:
@@ -96,6 +109,9 @@ class Reacher:
         first, last = self.view.covered, self.view.length
         if first == last:
             return reached
+        near = self._nearest_loose(queries)
+        if near is not None:
+            return self._joined(reached, near[0] + first, picked(near[1], near[0]), self.view.longest_loose)
         table = self.view.table
         embeddings, squares = table.vectors.block(first, last), table.squares(first, last)
         return self._with(queries, reached, np.arange(first, last), embeddings, squares, self.view.longest_loose)
@@ -109,11 +125,15 @@ class Reacher:
         squares: Vector,
         longest: float,
     ) -> Seen:
-        assert reached.rows is not None
         values = np.where(self.among[rows], computed(queries, embeddings, squares, self.settings.metric), NEVER)
+        return self._joined(reached, rows[None].repeat(len(queries), axis=0), values, longest)
+
+    @staticmethod
+    def _joined(reached: Seen, rows: RowNumbers, scores: Scores, longest: float) -> Seen:
+        assert reached.rows is not None
         return Seen(
-            np.concatenate([reached.values, values], axis=1),
+            np.concatenate([reached.values, scores], axis=1),
             reached.rough,
             max(reached.longest, longest),
-            np.concatenate([reached.rows, rows[None].repeat(len(queries), axis=0)], axis=1),
+            np.concatenate([reached.rows, rows], axis=1),
         )

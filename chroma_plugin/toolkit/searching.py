@@ -39,7 +39,7 @@ _SURE: Final = 3.0
 a thousand neighbours is missed at the most; among docstrings none of 10,000 was."""
 _FEW: Final = 256
 """Rows that are all measured for a query that comes alone: to choose among them would take as long."""
-_FEW_TOGETHER: Final = 64
+_FEW_TOGETHER: Final = 96
 """The same for many queries, where choosing costs less."""
 _SHARE: Final = 0.2
 """When more of all rows have to be measured, they are measured in place, with all others."""
