@@ -34,7 +34,7 @@ class Reacher:
     def rows(self, query: Vector) -> RowNumbers | None:
         """All rows that are worth measuring for one query, if there is one graph and all rows qualify; else None."""
         view = self.view
-        if len(view.graphs) != 1 or not self._all_qualify or not max(view.longest, view.longest_loose) <= LONGEST:
+        if len(view.graphs) != 1 or not self._all_qualify or not self._are_short:
             return None
         rows = view.graphs[0].nearest(query, self.wanted, self.settings)
         if rows is None or view.covered == view.length:
@@ -49,7 +49,7 @@ class Reacher:
         table, metric, k = self.view.table, self.settings.metric, self.k
         first, last = self.view.covered, self.view.length
         scores = computed(queries, table.vectors.block(first, last), table.squares(first, last), metric)
-        if self.among is not self.view.alive:
+        if not self._all_qualify:
             scores = np.where(self.among[first:last], scores, NEVER)
         if last - first <= k:
             return np.arange(last - first)[None].repeat(len(queries), axis=0), scores
@@ -61,6 +61,11 @@ class Reacher:
             few = int(np.count_nonzero(fit, axis=1).max())
             near = np.argpartition(scores, -few, axis=1)[:, -few:]
         return (near, scores) if near.shape[1] <= _FEW + k else None
+
+    @property
+    def _are_short(self) -> bool:
+        """Whether scores can be computed."""
+        return max(self.view.longest, self.view.longest_loose) <= LONGEST
 
     @property
     def _all_qualify(self) -> bool:
@@ -82,7 +87,7 @@ class Reacher:
         fit = self._fit(rows)
         if fit is not None:
             values = np.where(fit, values, NEVER)
-        if not view.longest <= LONGEST:
+        if not self._are_short:
             return None
         reached = Seen(values, values.shape[1], view.longest, rows, fit is None)
         return self._with_loose(queries, self._with_beside(queries, reached, beside[beside < view.covered]))

@@ -146,6 +146,11 @@ def test_rows_behind_the_graph_are_found_by_one_query(
     if loose > 160:
         assert alone[110] == [f"id{row}" for row in range(3_100, 3_110)] or space == "ip"
 
+    gone = [f"id{row}" for row in range(3_000, 3_000 + loose, 2)]
+    store.delete(gone)
+    for answer in (*found(store, queries, 10, space), *(found(store, query[None], 10, space)[0] for query in queries)):
+        assert not set(gone) & set(answer)
+
 
 def test_what_a_graph_knows_and_does_not_cover_comes_once(make_store: MakeStore) -> None:
     """As when the file of a graph over earlier rows is lost."""
