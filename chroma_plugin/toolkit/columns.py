@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -155,11 +156,12 @@ class Column:
         return found
 
     def _number(self, rows: int, test: Callable[[npt.NDArray[Any]], Mask]) -> Mask:
-        found = np.zeros(rows, dtype=np.bool_)
-        for kind, numbers in ((Cell.INT, self._ints), (Cell.FLOAT, self._floats)):
-            if len(numbers):  # most columns have one kind
-                found |= self._is(kind, rows) & self._test(numbers, rows, test)
-        return found
+        parts = [
+            self._is(kind, rows) & self._test(numbers, rows, test)
+            for kind, numbers in ((Cell.INT, self._ints), (Cell.FLOAT, self._floats))
+            if len(numbers)  # most columns have one kind
+        ]
+        return reduce(np.logical_or, parts) if parts else np.zeros(rows, dtype=np.bool_)
 
     @staticmethod
     def _test(array: Growing[Any], rows: int, test: Callable[[npt.NDArray[Any]], Mask]) -> Mask:

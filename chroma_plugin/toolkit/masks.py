@@ -47,7 +47,7 @@ def _evaluate(part: Expr, columns: dict[str, Column], rows: int) -> Mask:
         if kind is Not:
             return ~masks[0]
         every = kind is And
-        return reduce(np.logical_and if every else np.logical_or, masks, np.full(rows, every))
+        return reduce(np.logical_and if every else np.logical_or, masks) if masks else np.full(rows, every)
 
     return fold(part, lambda leaf: columns[leaf.path.parts[0]].mask(leaf, rows), combined)
 
