@@ -200,7 +200,7 @@ class Nearest:
         found = self._found(rows, measured, fit)
         if rows.shape[1] < seen.values.shape[1]:
             reach = self._reach(queries, seen, _unless_all(columns < seen.rough), fit, scores, measured)
-            # Who asks for exact answers has all looked at that the bounds of rough scores do not rule out.
+            # Asked to be exact, look at all that the bounds of rough scores do not rule out.
             lowest = NEVER / 2 if self.exact and seen.rough else np.maximum(reach, NEVER / 2)
             for number in np.flatnonzero(scores.min(axis=1) > lowest).tolist():
                 found[number] = self._looked_closer(queries[number], seen, number, reach[number])

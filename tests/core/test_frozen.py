@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 
 import pytest
@@ -75,7 +74,7 @@ def test_a_dataclass_for_everything_else() -> None:
     assert is_dataclass(point)
     assert [each.name for each in fields(point)] == ["x", "y", "secret"]
     assert replace(point, x=3) == Point(3, [2])
-    assert copy.deepcopy(point) == pickle.loads(pickle.dumps(point)) == point
+    assert copy.deepcopy(point) == point
     assert not hasattr(point, "__dict__")
     with pytest.raises(TypeError, match="unhashable"):
         hash(point)

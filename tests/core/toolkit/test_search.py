@@ -97,7 +97,6 @@ def test_with_a_graph_recall_is_high_and_no_hit_is_missing(make_store: MakeStore
 
 
 @pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
-@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 @pytest.mark.parametrize(
     ("space", "length"),
     [("l2", 1), ("ip", 1e-3), ("ip", 1), ("ip", 1e9), ("cosine", 1e-9), ("cosine", 1), ("cosine", 1e9)],
@@ -152,6 +151,32 @@ def test_rows_behind_the_graph_are_found_by_one_query(
         assert not set(gone) & set(answer)
 
 
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
+@pytest.mark.parametrize("space", SPACES)
+def test_neighbours_lead_to_what_no_link_leads_to(make_store: MakeStore, space: str) -> None:
+    """To each hidden point, once, whoever asks; and to nothing else."""
+    store = make_store(space)
+    vectors = clustered(3_000)
+    store.put(records(vectors))
+    store.optimize()
+    [whole], hidden = store.view.graphs, np.arange(0, 3_000, 100)
+
+    led = graph_building.led(replace(whole, hidden=hidden), store.view.table.vectors, store.settings)
+    for label, leaders in zip(hidden.tolist(), led.leaders, strict=True):
+        others = leaders[leaders != label]
+        assert len(others) >= 4
+        assert led.rows[label] in led._beside(others)
+        assert set(led._beside(others).tolist()) <= set(led.rows[hidden].tolist())
+    assert len(led._beside(np.setdiff1d(np.arange(3_000), np.append(led.leaders, hidden)))) == 0
+    for label in hidden.tolist():
+        alone = led.nearest(vectors[led.rows[label]], 100, store.settings).tolist()
+        rows, _, beside = led.search(vectors[led.rows[label]][None], 100, store.settings)
+        assert alone.count(led.rows[label]) == 1 or space == "ip"
+        assert led.rows[label] not in rows
+        assert sorted(alone) == sorted([*rows[rows >= 0].tolist(), *beside.tolist()])
+
+
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 def test_what_a_graph_knows_and_does_not_cover_comes_once(make_store: MakeStore) -> None:
     """As when the file of a graph over earlier rows is lost."""
     store = make_store()
