@@ -6,13 +6,14 @@ links of the higher levels (``hnswalg.h``, ``saveIndex``; the same since 0.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin.frozen import frozen
 from chroma_plugin.types import Matrix
 
 if TYPE_CHECKING:
@@ -42,8 +43,42 @@ HEAD: Final = _HEAD.itemsize
 _AT_ONCE: Final = 8_192
 
 
-def stripped(index: Any) -> tuple[Bytes, Bytes, Bytes] | None:
-    """The head, for each node its links and its label, and the rest; None when hnswlib writes something else."""
+@frozen(eq=False)
+class Parts:
+    """What hnswlib's file has but for the vectors."""
+
+    head: Bytes
+    nodes: Bytes
+    """Of each node its links at the lowest level and its label, shape (nodes, width)."""
+    rest: Bytes
+    """The links of the higher levels."""
+
+    @property
+    def count(self) -> int:
+        return len(self.nodes)
+
+    @property
+    def entry(self) -> int:
+        """The node where a search begins."""
+        return int(self._fields["entry"])
+
+    @property
+    def levels(self) -> int:
+        """How many there are above the lowest."""
+        return int(self._fields["levels"])
+
+    @property
+    def most(self) -> tuple[int, int]:
+        """How many links a node has at most, at the lowest level and above."""
+        return int(self._fields["m0"]), int(self._fields["m"])
+
+    @property
+    def _fields(self) -> Any:
+        return self.head.view(_HEAD)[0]
+
+
+def stripped(index: Any) -> tuple[Parts, Matrix] | None:
+    """The parts of a hnswlib.Index, and the vector of each node; None when hnswlib writes something else."""
     with _temporary() as place:
         path = Path(place, "whole")
         index.save_index(str(path))
@@ -54,8 +89,9 @@ def stripped(index: Any) -> tuple[Bytes, Bytes, Bytes] | None:
     fields = head.view(_HEAD)[0]
     end = HEAD + int(fields["count"] * fields["node"])
     nodes = whole[HEAD:end].reshape(int(fields["count"]), int(fields["node"]))
-    links, labels = nodes[:, : int(fields["vector"])], nodes[:, int(fields["label"]) :]
-    return head, np.concatenate([links, labels], axis=1), whole[end:]
+    vector, label = int(fields["vector"]), int(fields["label"])
+    bare = np.concatenate([nodes[:, :vector], nodes[:, label:]], axis=1)
+    return Parts(head.copy(), bare, whole[end:].copy()), nodes[:, vector:label].view("<f4")
 
 
 def _temporary() -> TemporaryDirectory[str]:
@@ -99,15 +135,19 @@ def _labels(nodes: Bytes) -> npt.NDArray[np.intp]:
     return np.ascontiguousarray(nodes[:, -8:]).view("<u8")[:, 0].astype(np.intp)
 
 
-def restore(index: Any, head: Bytes, nodes: Bytes, rest: Bytes, points: Callable[[slice], Matrix]) -> None:
-    """Load an index from those parts; ``points`` gives the vectors of nodes."""
+def restore(index: Any, parts: Parts, points: Callable[[slice], Matrix]) -> None:
+    """Load a hnswlib.Index from those parts; ``points`` gives the vectors of nodes."""
     with _temporary() as place:
         path = Path(place, "whole")
         with path.open("wb") as file:
-            file.write(head.data)
-            for start in range(0, len(nodes), _AT_ONCE):
-                part = slice(start, start + _AT_ONCE)
-                some, vectors = nodes[part], np.ascontiguousarray(points(part), dtype="<f4").view(np.uint8)
+            file.write(parts.head.data)
+            for part in pieces(parts.count):
+                some, vectors = parts.nodes[part], np.ascontiguousarray(points(part), dtype="<f4").view(np.uint8)
                 file.write(np.concatenate([some[:, :-8], vectors, some[:, -8:]], axis=1).data)
-            file.write(rest.data)
+            file.write(parts.rest.data)
         index.load_index(str(path))
+
+
+def pieces(count: int) -> Iterator[slice]:
+    """So many nodes, some at a time."""
+    return (slice(start, min(start + _AT_ONCE, count)) for start in range(0, count, _AT_ONCE))

@@ -18,13 +18,14 @@ import math
 import threading
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.distances import squares
 from chroma_plugin.frozen import frozen
+from chroma_plugin.toolkit.point_index import Index
 from chroma_plugin.toolkit.projection import Projection, unit
 from chroma_plugin.types import Matrix, Metric
 
@@ -86,8 +87,8 @@ def _available() -> bool:
 class Graph:
     """A graph, and the rows of a table that its labels stand for."""
 
-    index: Any
-    """A hnswlib.Index with labels 0 to len(stamps)."""
+    index: Index
+    """Its labels are 0 to len(stamps)."""
     projection: Projection
     """The subspace in which the index measures."""
     square: float
@@ -205,14 +206,8 @@ class Graph:
         self, points: npt.NDArray[np.float32], k: int, settings: GraphSettings
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
         """The labels, and how far the index says they are from the points."""
-        # hnswlib searches with max(ef, k), so that one value of ef serves calls with any k.
-        self.index.set_ef(settings.ef_search)
-        try:
-            labels, away = self.index.knn_query(points, k=min(k, len(self)), num_threads=1)
-        except RuntimeError:
-            # Among many equal vectors parts of a graph may be cut off from each other.
-            return None
-        return labels.view(np.intp), away
+        k = min(k, len(self))
+        return self.index.search(points, k, max(settings.ef_search, k))
 
     def _asked(self, queries: Matrix, metric: Metric) -> tuple[Matrix, npt.NDArray[np.float32]]:
         """What stands for queries in the index, and its squared lengths. What a query and a vector have outside
@@ -240,19 +235,16 @@ class Graph:
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
         """The same graph over a table whose row i has the stamp ``stamps[i]``."""
-        order = np.argsort(stamps, kind="stable")
-        if not len(order):
-            return replace(self, rows=np.full(len(self), -1, dtype=np.intp))
-        near = np.minimum(np.searchsorted(stamps[order], self.stamps), len(order) - 1)
-        return replace(self, rows=np.where(stamps[order][near] == self.stamps, order[near], -1).astype(np.intp))
+        return replace(self, rows=rows_of_stamps(self.stamps, stamps))
 
 
-def new_index(projection: Projection, metric: Metric) -> Any:
-    import hnswlib
-
-    # Among points of length 1 the inner product gives the same order in less time. Of shorter ones 1 less the product
-    # would be 1.
-    return hnswlib.Index(space="ip" if metric is Metric.COSINE else "l2", dim=projection.kept)
+def rows_of_stamps(wanted: npt.NDArray[np.int64], stamps: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """Where those are in a table whose row i has the stamp ``stamps[i]``; -1: nowhere."""
+    order = np.argsort(stamps, kind="stable")
+    if not len(order):
+        return np.full(len(wanted), -1, dtype=np.intp)
+    near = np.minimum(np.searchsorted(stamps[order], wanted), len(order) - 1)
+    return np.where(stamps[order][near] == wanted, order[near], -1).astype(np.intp)
 
 
 def points_of(embeddings: Matrix, metric: Metric, projection: Projection, square: float) -> Matrix:

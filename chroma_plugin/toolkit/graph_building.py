@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin.distances import squares
-from chroma_plugin.toolkit.graph import Graph, GraphSettings, new_index, points_of
+from chroma_plugin.toolkit.graph import Graph, GraphSettings, points_of
+from chroma_plugin.toolkit.point_index import HnswlibIndex
 from chroma_plugin.toolkit.projection import Projection
 from chroma_plugin.toolkit.scores import computed
 from chroma_plugin.toolkit.vectors import Vectors
@@ -46,8 +47,8 @@ def build(
     """A graph over the vectors in those rows, as they are in a subspace; None when `stop` said so on the way. ``run``
     is given what takes long in pieces, which keep no lock.
     """
-    index = new_index(projection, settings.metric)
-    index.init_index(len(rows), M=settings.max_neighbors, ef_construction=settings.ef_construction)
+    index = HnswlibIndex(projection.kept, settings.metric)
+    index.reserve(len(rows), settings.max_neighbors, settings.ef_construction)
     pieces = [slice(start, start + _SLICE) for start in range(0, len(rows), _SLICE)]
     at_once = _EACH * (settings.num_threads or os.cpu_count() or 1)
     square = 1.0
@@ -60,12 +61,13 @@ def build(
         for start in range(0, len(points), at_once):
             some = points[start : start + at_once]
             labels = np.arange(len(some)) + (piece.start + start)
-            run(functools.partial(index.add_items, some, labels, num_threads=settings.num_threads or -1))
-    graph = _without_lost(Graph(index, projection, square, rows, stamps), vectors, settings)
+            run(functools.partial(index.add, some, labels, settings.num_threads or -1))
+    graph = _without_lost(Graph(index, projection, square, rows, stamps), index, vectors, settings)
+    graph = replace(graph, index=index.finished())
     return replace(graph, found=_share_found(graph, vectors, settings))
 
 
-def _without_lost(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Graph:
+def _without_lost(graph: Graph, index: HnswlibIndex, vectors: Vectors, settings: GraphSettings) -> Graph:
     """The graph, with links to the points that nothing led to, and with those named that still nothing leads to."""
     lost = _lost(graph, np.arange(len(graph)), vectors, settings)
     if not len(lost):
@@ -74,7 +76,7 @@ def _without_lost(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Gr
     # links take the place of others, so that those near them have to be looked for again.
     near = _vicinity(graph, lost, vectors, settings)
     points = points_of(vectors.take(graph.rows[lost]), settings.metric, graph.projection, graph.square)
-    graph.index.add_items(points, lost, num_threads=1)
+    index.add(points, lost, 1)
     return led(replace(graph, hidden=_lost(graph, near, vectors, settings)), vectors, settings)
 
 

@@ -1,7 +1,7 @@
 """A graph in one file: its links, and the stamps of its points. Their vectors are in the table.
 
-hnswlib forgets `ef` when it saves, and believes any bytes that it loads. So a file is believed only when its checksum
-and everything that its header says are right.
+hnswlib believes any bytes that it loads. So a file is believed only when its checksum and everything that its header
+says are right.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import orjson
 from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import bare_graph
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
-from chroma_plugin.toolkit.graph import Graph, GraphSettings, new_index, points_of
+from chroma_plugin.toolkit.graph import Graph, GraphSettings, points_of, rows_of_stamps
 from chroma_plugin.toolkit.graph_building import led
+from chroma_plugin.toolkit.point_index import restored
 from chroma_plugin.toolkit.projection import Projection
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix
@@ -44,7 +45,7 @@ def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
     """Write one file: a header, the basis, the stamps and the links. The vectors are in the table. False when hnswlib
     has another format than is known.
     """
-    parts = bare_graph.stripped(graph.index)
+    parts = graph.index.parts()
     if parts is None:
         return False
     header = _Header(
@@ -52,15 +53,14 @@ def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
         space=settings.metric.value,
         dimension=graph.projection.basis.shape[1],
         kept=graph.projection.kept,
-        max_neighbors=graph.index.M,
+        max_neighbors=parts.most[1],
         square=graph.square,
         count=len(graph),
         last_stamp=int(graph.stamps.max()),
         hidden=graph.hidden.tolist(),
         found=graph.found,
     )
-    head, nodes, rest = parts
-    arrays = (graph.projection.basis, graph.stamps, head, nodes.view("<u4"), rest)
+    arrays = (graph.projection.basis, graph.stamps, parts.head, parts.nodes.view("<u4"), parts.rest)
     write_checked(path, orjson.dumps(asdict(header)), arrays, packed=True)
     return True
 
@@ -91,20 +91,19 @@ def _restored(
     sizes = [header.dimension * header.kept * 4, header.count * 8, bare_graph.HEAD, header.count * width]
     basis, own, head, nodes, rest = np.split(body, np.cumsum(sizes))
     projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy())
-    index = new_index(projection, settings.metric)
-    none = np.empty(0, dtype=np.intp)
-    hidden = np.array(header.hidden, dtype=np.intp)
-    graph = Graph(index, projection, header.square, none, own.view(np.int64).copy(), path.stem, hidden, header.found)
-    graph = graph.with_rows_of(stamps)
-    nodes = nodes.reshape(header.count, width)
-    placed = bare_graph.rows_of_nodes(nodes, graph.rows)
-    if not len(graph) or placed.min() < 0:
+    own_stamps = own.view(np.int64).copy()
+    parts = bare_graph.Parts(head.copy(), nodes.reshape(header.count, width).copy(), rest.copy())
+    rows = rows_of_stamps(own_stamps, stamps)
+    placed = bare_graph.rows_of_nodes(parts.nodes, rows)
+    if not len(own_stamps) or placed.min() < 0:
         return None
 
     def points(part: slice) -> Matrix:
         return points_of(vectors.take(placed[part]), settings.metric, projection, header.square)
 
-    bare_graph.restore(index, head, nodes, rest, points)
+    index = restored(parts, points, projection.kept, settings.metric)
+    hidden = np.array(header.hidden, dtype=np.intp)
+    graph = Graph(index, projection, header.square, rows, own_stamps, path.stem, hidden, header.found)
     return led(graph, vectors, settings)
 
 

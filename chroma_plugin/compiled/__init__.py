@@ -1,0 +1,30 @@
+"""What is computed in C, where a compiler was at hand when the package was built (``hatch_build.py``).
+
+Each part has its equal in numpy, which answers the same and takes longer:
+
+- ``measure``: the distances of some rows of a matrix (`chroma_plugin.distances`);
+- ``Links``: a search along the links of an HNSW graph (`chroma_plugin.toolkit.point_index`).
+
+With ``CHROMA_PLUGIN_NO_EXTENSIONS`` in the environment nothing is compiled, and nothing that was is used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+
+def _is_there() -> bool:
+    # What it reads is little-endian, and is read as it stands.
+    if sys.byteorder != "little" or os.environ.get("CHROMA_PLUGIN_NO_EXTENSIONS"):
+        return False
+    try:
+        from chroma_plugin.compiled import _native  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+IS_THERE: Final = _is_there()
+"""Whether ``chroma_plugin.compiled._native`` can be imported and is to be used."""

@@ -1,0 +1,31 @@
+"""What `module.c` makes. Arrays are contiguous, and of the type and size that each says; otherwise: ValueError."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+_Floats = npt.NDArray[np.float32]
+_Numbers = npt.NDArray[np.intp]
+
+def measure(metric: str, query: _Floats, matrix: _Floats, rows: _Numbers, distances: _Floats, /) -> None: ...
+
+@final
+class Links:
+    def __new__(
+        cls,
+        nodes: npt.NDArray[np.uint8],
+        higher: npt.NDArray[np.uint8],
+        points: npt.NDArray[np.uint8],
+        count: int,
+        entry: int,
+        most: int,
+        most_above: int,
+        levels: int,
+        /,
+    ) -> Links: ...
+    def search(
+        self, queries: _Floats, k: int, ef: int, squared: bool, labels: _Numbers, distances: _Floats, /
+    ) -> bool: ...
