@@ -54,7 +54,9 @@ def compiled(root: Path) -> Path:
         depends=[str(path) for path in (root / SOURCES).glob("*.h")],
         define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE else [],
         py_limited_api=STABLE,
-        extra_compile_args=["-O3", "-std=c11", "-fno-math-errno", "-Wall", "-Wextra"] if unix else ["/O2", "/std:c11"],
+        extra_compile_args=["-O3", "-std=c11", "-ffp-contract=fast", "-fno-math-errno", "-Wall", "-Wextra"]
+        if unix
+        else ["/O2", "/std:c11"],
     )
     command = build_ext(Distribution({"ext_modules": [extension]}))
     with tempfile.TemporaryDirectory() as temporary:

@@ -15,20 +15,50 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin import compiled
 from chroma_plugin.types import Matrix, Metric
 
+if compiled.IS_THERE:
+    from chroma_plugin.compiled._native import measure
+
 Vector = npt.NDArray[np.float32]
+RowNumbers = npt.NDArray[np.intp]
 
 
 def one(query: Vector, embeddings: Matrix, metric: Metric) -> Vector:
-    """Distances of shape (n,), float32, from one query of shape (dimension,) to n embeddings; or of shape (q, n), from
-    queries of shape (q, 1, dimension) to embeddings of shape (q, n, dimension).
+    """Distances of shape (n,), float32, from one query of shape (dimension,) to n embeddings."""
+    if _can_be_compiled(query, embeddings):
+        found = np.empty(len(embeddings), dtype=np.float32)
+        measure(metric.value[0], query, len(query), embeddings, None, found)
+        if is_finite(found):
+            return found
+    return _in_numpy(query, embeddings, metric)
+
+
+def among(queries: Matrix, embeddings: Matrix, rows: RowNumbers, metric: Metric) -> Matrix:
+    """The same from one query to those of the embeddings that are in these rows; or from queries of shape
+    (q, dimension), each with rows of its own, of shape (q, n). The embeddings are not copied.
     """
-    found = _measured(query, embeddings, metric)
+    if _can_be_compiled(queries, embeddings):
+        found = np.empty(rows.shape, dtype=np.float32)
+        measure(metric.value[0], queries, queries.shape[-1], embeddings, np.ascontiguousarray(rows), found)
+        if is_finite(found):
+            return found
+    return _in_numpy(queries[..., None, :] if queries.ndim > 1 else queries, embeddings.take(rows, axis=0), metric)
+
+
+def _can_be_compiled(queries: Matrix, embeddings: Matrix) -> bool:
+    return compiled.IS_THERE and all(
+        array.dtype == np.float32 and array.flags.c_contiguous for array in (queries, embeddings)
+    )
+
+
+def _in_numpy(queries: Matrix, embeddings: Matrix, metric: Metric) -> Vector:
+    found = _measured(queries, embeddings, metric)
     if is_finite(found):
         return found
     with np.errstate(over="ignore"):  # what leaves the range of float32 is as far as can be
-        return _measured(query.astype(np.float64), embeddings.astype(np.float64), metric).astype(np.float32)
+        return _measured(queries.astype(np.float64), embeddings.astype(np.float64), metric).astype(np.float32)
 
 
 def is_finite(values: npt.NDArray[Any]) -> bool:

@@ -10,7 +10,9 @@ import numpy.typing as npt
 _Floats = npt.NDArray[np.float32]
 _Numbers = npt.NDArray[np.intp]
 
-def measure(metric: str, query: _Floats, matrix: _Floats, rows: _Numbers, distances: _Floats, /) -> None: ...
+def measure(
+    metric: str, queries: _Floats, dimension: int, matrix: _Floats, rows: _Numbers | None, distances: _Floats, /
+) -> None: ...
 
 @final
 class Links:
@@ -18,14 +20,27 @@ class Links:
         cls,
         nodes: npt.NDArray[np.uint8],
         higher: npt.NDArray[np.uint8],
-        points: npt.NDArray[np.uint8],
         count: int,
         entry: int,
         most: int,
         most_above: int,
         levels: int,
+        metric: str,
+        basis: _Floats,
+        dimension: int,
+        alike: float,
         /,
     ) -> Links: ...
-    def search(
-        self, queries: _Floats, k: int, ef: int, squared: bool, labels: _Numbers, distances: _Floats, /
-    ) -> bool: ...
+    def place(self, first: int, points: _Floats, /) -> None: ...
+    def near(self, queries: _Floats, k: int, ef: int, labels: _Numbers, scores: _Floats, /) -> bool: ...
+    def measured(
+        self,
+        query: _Floats,
+        ef: int,
+        rows_of_labels: _Numbers,
+        matrix: _Floats,
+        labels: _Numbers,
+        rows: _Numbers,
+        distances: _Floats,
+        /,
+    ) -> int | None: ...

@@ -7,6 +7,7 @@
    Source: Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
    Small World graphs", 2016: algorithm 2 (SEARCH-LAYER) and 5 (K-NN-SEARCH). */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,14 +17,17 @@
 #define FIRST_SLOTS 4096 /* Of the set of nodes that were seen: 16 KB, which stay in the nearest cache. */
 #define NOBODY UINT32_MAX
 #define LABEL 8 /* Bytes of a label, which ends a node. */
-#define HEAD 8  /* Bytes of a point before its coordinates: what a step is worth, and its squared length. */
+#define SPARED 8 /* Coordinates, of 64, that are given up if a point then takes a line of memory less. */
 
 typedef struct {
     PyObject_HEAD
-    Py_buffer nodes, higher, points;
+    Py_buffer nodes, higher;
     Py_ssize_t width; /* Bytes of a node: the number of links, room for most of them, a label. */
-    Py_ssize_t stride; /* Bytes of a point. */
-    Py_ssize_t dimension;
+    Rounded points, basis;
+    Py_ssize_t given; /* Coordinates of a point before some are given up. */
+    Py_ssize_t dimension; /* Of the vectors. */
+    char metric; /* The first letter of its name. */
+    double alike; /* How much counts of what a query has outside of the subspace. */
     uint32_t *above; /* Where the links of the higher levels of each node begin, in numbers; 0: it has none. */
     uint32_t count, entry, most, most_above;
     int levels; /* Above the lowest one. */
@@ -52,9 +56,9 @@ static uint32_t number_of(const uint32_t *links)
     return links[0] & 0xffff;
 }
 
-static const char *point_of(const Links *self, uint32_t node)
+static void prefetch_point(const Links *self, uint32_t node)
 {
-    return (const char *)self->points.buf + (size_t)node * self->stride;
+    prefetch_bytes(self->points.vectors + (size_t)node * self->points.stride, (size_t)self->points.stride);
 }
 
 static int64_t label_of(const Links *self, uint32_t node)
@@ -75,52 +79,27 @@ static int are_sound(const Links *self, const uint32_t *links, uint32_t most)
     return 1;
 }
 
-/* -- a query, rounded ------------------------------------------------------------------------------------------------ */
+/* -- points ---------------------------------------------------------------------------------------------------------
 
-typedef struct {
-    int16_t *coordinates;
-    float step; /* What 1 is worth there. */
-    float square;
-    float per_square; /* Of a point's squared length, in the unit of `away`. */
-} Query;
+   The last coordinate of a point stands for what its vector has outside of the subspace, known by its length alone.
+   Coordinates that are given up are added to that. For the inner product it stands for something else, of which the
+   distance does not depend, and is left out. */
 
-FOR_EACH_PROCESSOR
-static int32_t product(const int16_t *left, const int8_t *right, Py_ssize_t dimension)
+static void fold(const Links *self, const float *given, float *folded)
 {
-    int32_t sum = 0;
-    for (Py_ssize_t at = 0; at < dimension; at++)
-        sum += (int32_t)left[at] * (int16_t)right[at];
-    return sum;
+    Py_ssize_t last = self->points.dimension - 1;
+    memcpy(folded, given, (size_t)last * sizeof *folded);
+    double outside = 0;
+    for (Py_ssize_t at = last; at < self->given; at++)
+        outside += (double)given[at] * given[at];
+    folded[last] = self->metric == 'i' ? 0 : (float)sqrt(outside);
 }
 
-/* How far a point seems to be, but for what is the same for all. */
-static float away(const Links *self, const Query *query, uint32_t node)
+/* How far a point seems to be, in steps of the query, but for what is the same for all. */
+static float away(const Links *self, const RoundedQuery *query, uint32_t node)
 {
-    const char *point = point_of(self, node);
-    float head[2];
-    memcpy(head, point, HEAD);
-    int32_t sum = product(query->coordinates, (const int8_t *)(point + HEAD), self->dimension);
-    return head[1] * query->per_square - head[0] * (float)sum;
-}
-
-static void round_query(const float *given, Py_ssize_t dimension, Query *query)
-{
-    float greatest = 0, square = 0;
-    for (Py_ssize_t at = 0; at < dimension; at++) {
-        float size = given[at] < 0 ? -given[at] : given[at];
-        greatest = size > greatest ? size : greatest;
-        square += given[at] * given[at];
-    }
-    /* The sum of all products has to fit into 32 bits. */
-    float most = 16777216.0f / (float)dimension;
-    most = most > 32767 ? 32767 : most;
-    query->step = greatest > 0 ? greatest / most : 1;
-    query->square = square;
-    query->per_square = 0.5f / query->step;
-    for (Py_ssize_t at = 0; at < dimension; at++) {
-        float steps = given[at] / query->step;
-        query->coordinates[at] = (int16_t)(steps < 0 ? steps - 0.5f : steps + 0.5f);
-    }
+    float square, product = rounded_product(&self->points, node, query, &square);
+    return self->metric == 'l' ? square / (2 * query->step) - product : -product;
 }
 
 /* -- who was seen, who is near ------------------------------------------------------------------------------------- */
@@ -216,7 +195,8 @@ static Near pop(Heap *heap)
 
 /* What the searches of one call share. */
 typedef struct {
-    Query query;
+    RoundedQuery query;
+    float *point; /* The query among the points. */
     Set seen;
     Heap candidates, found;
     uint32_t *fresh; /* The links of a node that were not seen before. */
@@ -225,6 +205,7 @@ typedef struct {
 static void free_space(Space *space)
 {
     free(space->query.coordinates);
+    free(space->point);
     free(space->seen.slots);
     free(space->candidates.items);
     free(space->found.items);
@@ -234,21 +215,23 @@ static void free_space(Space *space)
 static int make_space(const Links *self, size_t ef, Space *space)
 {
     memset(space, 0, sizeof *space);
+    Py_ssize_t longest = self->basis.stride > self->points.stride ? self->basis.stride : self->points.stride;
     space->candidates.room = FIRST_CANDIDATES;
     space->found.room = ef + 1;
     space->found.farthest_first = 1;
-    space->query.coordinates = malloc((size_t)self->dimension * sizeof(int16_t));
+    space->query.coordinates = malloc((size_t)longest * sizeof(int16_t));
+    space->point = malloc((size_t)self->given * sizeof(float));
     space->candidates.items = malloc(space->candidates.room * sizeof(Near));
     space->found.items = malloc(space->found.room * sizeof(Near));
     space->fresh = malloc(((size_t)self->most + 1) * sizeof(uint32_t));
-    int made = make_set(&space->seen, FIRST_SLOTS) == 0 && space->query.coordinates && space->candidates.items &&
-               space->found.items && space->fresh;
+    int made = make_set(&space->seen, FIRST_SLOTS) == 0 && space->query.coordinates && space->point &&
+               space->candidates.items && space->found.items && space->fresh;
     if (!made)
         free_space(space);
     return made ? 0 : -1;
 }
 
-static Near nearest_above(const Links *self, const Query *query)
+static Near nearest_above(const Links *self, const RoundedQuery *query)
 {
     Near nearest = {away(self, query, self->entry), self->entry};
     for (int level = self->levels; level > 0; level--)
@@ -257,7 +240,7 @@ static Near nearest_above(const Links *self, const Query *query)
             uint32_t number = number_of(links);
             moved = 0;
             for (uint32_t at = 1; at <= number; at++)
-                prefetch_bytes(point_of(self, links[at]), (size_t)self->stride);
+                prefetch_point(self, links[at]);
             for (uint32_t at = 1; at <= number; at++) {
                 Near other = {away(self, query, links[at]), links[at]};
                 if (other.away < nearest.away) {
@@ -283,7 +266,7 @@ static int look_around(const Links *self, uint32_t node, Space *space)
             continue;
         *slot = links[at];
         space->seen.used++;
-        prefetch_bytes(point_of(self, links[at]), (size_t)self->stride);
+        prefetch_point(self, links[at]);
         space->fresh[count++] = links[at];
     }
     return count;
@@ -323,38 +306,106 @@ static int search_one(const Links *self, size_t ef, Space *space)
 }
 
 /* The k nearest of what was found, nearest first. */
-static void tell(const Links *self, Space *space, size_t k, int squared, int64_t *labels, float *distances)
+static void tell(const Links *self, Space *space, size_t k, int64_t *labels, float *distances)
 {
-    const Query *query = &space->query;
+    const RoundedQuery *query = &space->query;
     while (space->found.count > k)
         pop(&space->found);
     for (size_t at = space->found.count; at-- > 0;) {
         Near one = pop(&space->found);
         labels[at] = label_of(self, one.node);
-        distances[at] = squared ? query->square + 2 * query->step * one.away : 1 + query->step * one.away;
+        distances[at] = query->step * one.away;
     }
 }
 
-/* For each query the k nearest; 1 when one finds fewer, -1 without memory. */
-static int search_all(const Links *self, const float *queries, Py_ssize_t count, size_t k, size_t ef, int squared,
-                      int64_t *labels, float *distances)
+/* The k nearest to the point in the space; 1 when fewer are found, -1 without memory. Distances lack what is the same
+   for all. */
+static int search_for_point(const Links *self, Space *space, size_t k, size_t ef, int64_t *labels, float *distances)
+{
+    round_query(space->point, self->points.dimension, &space->query);
+    if (search_one(self, ef, space) < 0)
+        return -1;
+    if (space->found.count < k)
+        return 1;
+    tell(self, space, k, labels, distances);
+    return 0;
+}
+
+/* What stands for the query among the points (`Subspace.asked`), at the query's own length. */
+static void project(const Links *self, const float *query, Space *space)
+{
+    Py_ssize_t last = self->points.dimension - 1;
+    double inside = 0;
+    float unused;
+    round_query(query, self->dimension, &space->query);
+    for (Py_ssize_t at = 0; at < last; at++) {
+        space->point[at] = space->query.step * rounded_product(&self->basis, at, &space->query, &unused);
+        inside += (double)space->point[at] * space->point[at];
+    }
+    double outside = space->query.square - inside;
+    space->point[last] = outside > 0 ? (float)(self->alike * sqrt(outside)) : 0;
+}
+
+/* The k nearest to each query, and their scores (`toolkit/scores.py`). */
+static int search_all(const Links *self, const float *queries, Py_ssize_t count, size_t k, size_t ef, int64_t *labels,
+                      float *scores)
 {
     Space space;
     if (make_space(self, ef, &space) < 0)
         return -1;
     int outcome = 0;
-    for (Py_ssize_t at = 0; at < count && outcome == 0; at++) {
-        round_query(queries + at * self->dimension, self->dimension, &space.query);
-        if (!squared)
-            space.query.per_square = 0;
-        outcome = search_one(self, ef, &space);
-        if (outcome == 0 && space.found.count < k)
-            outcome = 1;
-        if (outcome == 0)
-            tell(self, &space, k, squared, labels + (size_t)at * k, distances + (size_t)at * k);
+    for (Py_ssize_t at = 0; at < count && outcome == 0; at++, labels += k, scores += k) {
+        project(self, queries + at * self->dimension, &space);
+        outcome = search_for_point(self, &space, k, ef, labels, scores);
+        for (size_t rank = 0; outcome == 0 && rank < k; rank++)
+            scores[rank] *= self->metric == 'l' ? -2 : -1;
     }
     free_space(&space);
     return outcome;
+}
+
+/* -- a search that measures what it finds ---------------------------------------------------------------------------- */
+
+typedef struct {
+    const float *query, *matrix;
+    const int64_t *rows_of_labels;
+    Py_ssize_t labels, records;
+} Question;
+
+/* The rows of those labels, without those that have none; -1 when one is no row. */
+static Py_ssize_t rows_of(const Question *question, const int64_t *labels, Py_ssize_t count, int64_t *rows)
+{
+    Py_ssize_t there = 0;
+    for (Py_ssize_t at = 0; at < count; at++) {
+        if (labels[at] < 0 || labels[at] >= question->labels)
+            return -1;
+        int64_t row = question->rows_of_labels[labels[at]];
+        if (row >= question->records)
+            return -1;
+        if (row >= 0)
+            rows[there++] = row;
+    }
+    return there;
+}
+
+#define TOO_FEW (-2)
+
+/* How many rows were found and measured; TOO_FEW, or -1 when something does not fit or there is no memory. */
+static Py_ssize_t measure_nearest(const Links *self, const Question *question, Py_ssize_t k, size_t ef,
+                                  int64_t *labels, int64_t *rows, float *distances)
+{
+    Space space;
+    if (make_space(self, ef, &space) < 0)
+        return -1;
+    project(self, question->query, &space);
+    int outcome = search_for_point(self, &space, (size_t)k, ef, labels, distances);
+    free_space(&space);
+    if (outcome != 0)
+        return outcome > 0 ? TOO_FEW : -1;
+    Py_ssize_t count = rows_of(question, labels, k, rows);
+    if (count > 0)
+        measure_rows(self->metric, question->query, question->matrix, self->dimension, rows, count, distances);
+    return count;
 }
 
 /* -- the object ---------------------------------------------------------------------------------------------------- */
@@ -403,9 +454,8 @@ static int levels_fit(const Links *self)
 
 static int is_sound(Links *self)
 {
-    int fits = self->count > 0 && self->entry < self->count && self->levels >= 0 && self->dimension > 0 &&
-               self->nodes.len == (Py_ssize_t)self->count * self->width &&
-               self->points.len == (Py_ssize_t)self->count * self->stride && self->higher.len / 4 < NOBODY;
+    int fits = self->count > 0 && self->entry < self->count && self->levels >= 0 &&
+               self->nodes.len == (Py_ssize_t)self->count * self->width && self->higher.len / 4 < NOBODY;
     return fits && survey(self) && levels_fit(self);
 }
 
@@ -415,11 +465,53 @@ static void links_free(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
     PyBuffer_Release(&self->nodes);
     PyBuffer_Release(&self->higher);
-    PyBuffer_Release(&self->points);
+    free_rounded(&self->points);
+    free_rounded(&self->basis);
     free(self->above);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(object);
     Py_DECREF(type);
+}
+
+/* How many coordinates are kept of those that are given. */
+static Py_ssize_t worth_keeping(Py_ssize_t given, Py_ssize_t dimension)
+{
+    int is_subspace = given < dimension;
+    int saves_a_line = given > SPARED && rounded_stride(given - SPARED) < rounded_stride(given);
+    return is_subspace && saves_a_line ? given - SPARED : given;
+}
+
+static int make_room(Links *self, const Py_buffer *basis)
+{
+    self->above = calloc((size_t)self->count + 1, sizeof *self->above);
+    if (self->above == NULL || make_rounded(&self->basis, self->given, self->dimension) < 0 ||
+        make_rounded(&self->points, self->count, worth_keeping(self->given, self->dimension)) < 0)
+        return -1;
+    for (Py_ssize_t at = 0; at < self->given; at++)
+        round_vector(&self->basis, at, (const float *)basis->buf + at * self->dimension);
+    return 0;
+}
+
+static int set_up(Links *self, const Py_buffer *basis)
+{
+    self->width = 4 + 4 * (Py_ssize_t)self->most + LABEL;
+    Py_ssize_t row = self->dimension * (Py_ssize_t)sizeof(float);
+    if (row <= 0 || basis->len < row || basis->len % row != 0) {
+        PyErr_SetString(PyExc_ValueError, "the basis is no matrix of that dimension");
+        return -1;
+    }
+    self->given = basis->len / row;
+    if (make_room(self, basis) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int sound;
+    Py_BEGIN_ALLOW_THREADS
+    sound = is_sound(self);
+    Py_END_ALLOW_THREADS
+    if (!sound)
+        PyErr_SetString(PyExc_ValueError, "these are not the links of a graph");
+    return sound ? 0 : -1;
 }
 
 static PyObject *links_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
@@ -428,51 +520,71 @@ static PyObject *links_new(PyTypeObject *type, PyObject *arguments, PyObject *Py
     Links *self = (Links *)allocate(type, 0);
     if (self == NULL)
         return NULL;
-    if (!PyArg_ParseTuple(arguments, "y*y*y*IIIIi:Links", &self->nodes, &self->higher, &self->points, &self->count,
-                          &self->entry, &self->most, &self->most_above, &self->levels)) {
+    Py_buffer basis;
+    int metric;
+    if (!PyArg_ParseTuple(arguments, "y*y*IIIIiCy*nd:Links", &self->nodes, &self->higher, &self->count, &self->entry,
+                          &self->most, &self->most_above, &self->levels, &metric, &basis, &self->dimension,
+                          &self->alike)) {
         Py_DECREF(self);
         return NULL;
     }
-    self->width = 4 + 4 * (Py_ssize_t)self->most + LABEL;
-    self->stride = self->count ? self->points.len / (Py_ssize_t)self->count : 0;
-    self->dimension = self->stride - HEAD;
-    self->above = calloc((size_t)self->count + 1, sizeof *self->above);
-    int sound = 0;
-    if (self->above != NULL) {
-        Py_BEGIN_ALLOW_THREADS
-        sound = is_sound(self);
-        Py_END_ALLOW_THREADS
-    }
-    if (!sound) {
-        if (self->above == NULL)
-            PyErr_NoMemory();
-        else
-            PyErr_SetString(PyExc_ValueError, "these are not the links and the points of one graph");
+    self->metric = (char)metric;
+    int failed = set_up(self, &basis);
+    PyBuffer_Release(&basis);
+    if (failed) {
         Py_DECREF(self);
         return NULL;
     }
     return (PyObject *)self;
 }
 
-static PyObject *links_search(PyObject *object, PyObject *arguments)
+static PyObject *links_place(PyObject *object, PyObject *arguments)
 {
     Links *self = (Links *)object;
-    Py_buffer queries, labels, distances;
-    Py_ssize_t k, ef;
-    int squared, outcome = 0;
-    if (!PyArg_ParseTuple(arguments, "y*nnpw*w*:search", &queries, &k, &ef, &squared, &labels, &distances))
+    Py_buffer points;
+    Py_ssize_t first;
+    if (!PyArg_ParseTuple(arguments, "ny*:place", &first, &points))
         return NULL;
-    Py_ssize_t count = queries.len / (self->dimension * (Py_ssize_t)sizeof(float));
-    int fits = k > 0 && ef >= k && labels.len == count * k * (Py_ssize_t)sizeof(int64_t) &&
-               distances.len == count * k * (Py_ssize_t)sizeof(float);
+    Py_ssize_t row = self->given * (Py_ssize_t)sizeof(float), count = points.len / row;
+    float *folded = malloc((size_t)row);
+    int fits = first >= 0 && points.len % row == 0 && first + count <= (Py_ssize_t)self->count;
+    for (Py_ssize_t at = 0; fits && folded != NULL && at < count; at++) {
+        fold(self, (const float *)points.buf + at * self->given, folded);
+        round_vector(&self->points, first + at, folded);
+    }
+    PyBuffer_Release(&points);
+    int without_memory = folded == NULL;
+    free(folded);
+    if (without_memory)
+        return PyErr_NoMemory();
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "there are no such nodes, or these are not their points");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *links_near(PyObject *object, PyObject *arguments)
+{
+    Links *self = (Links *)object;
+    Py_buffer queries, labels, scores;
+    Py_ssize_t k, ef;
+    int outcome = 0;
+    if (!PyArg_ParseTuple(arguments, "y*nnw*w*:near", &queries, &k, &ef, &labels, &scores))
+        return NULL;
+    Py_ssize_t row = self->dimension * (Py_ssize_t)sizeof(float), count = queries.len / row;
+    int fits = k > 0 && ef >= k && queries.len % row == 0 && labels.len == count * k * (Py_ssize_t)sizeof(int64_t) &&
+               scores.len == count * k * (Py_ssize_t)sizeof(float);
     if (fits) {
         Py_BEGIN_ALLOW_THREADS
-        outcome = search_all(self, queries.buf, count, (size_t)k, (size_t)ef, squared, labels.buf, distances.buf);
+        leave_turn();
+        outcome = search_all(self, queries.buf, count, (size_t)k, (size_t)ef, labels.buf, scores.buf);
+        await_turn();
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&queries);
     PyBuffer_Release(&labels);
-    PyBuffer_Release(&distances);
+    PyBuffer_Release(&scores);
     if (!fits) {
         PyErr_SetString(PyExc_ValueError, "k is no number of candidates, or there is no room for so many answers");
         return NULL;
@@ -482,17 +594,53 @@ static PyObject *links_search(PyObject *object, PyObject *arguments)
     return PyBool_FromLong(outcome == 0);
 }
 
+static PyObject *links_measured(PyObject *object, PyObject *arguments)
+{
+    Links *self = (Links *)object;
+    Py_buffer query, labelled, matrix, labels, rows, distances;
+    Py_ssize_t ef, found = -1;
+    if (!PyArg_ParseTuple(arguments, "y*ny*y*w*w*w*:measured", &query, &ef, &labelled, &matrix, &labels, &rows,
+                          &distances))
+        return NULL;
+    Py_ssize_t k = rows.len / (Py_ssize_t)sizeof(int64_t), row = self->dimension * (Py_ssize_t)sizeof(float);
+    Question question = {query.buf, matrix.buf, labelled.buf, labelled.len / (Py_ssize_t)sizeof(int64_t),
+                         matrix.len / row};
+    if (k > 0 && ef >= k && query.len == row && labels.len == rows.len &&
+        distances.len == k * (Py_ssize_t)sizeof(float)) {
+        Py_BEGIN_ALLOW_THREADS
+        leave_turn();
+        found = measure_nearest(self, &question, k, (size_t)ef, labels.buf, rows.buf, distances.buf);
+        await_turn();
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&query);
+    PyBuffer_Release(&labelled);
+    PyBuffer_Release(&matrix);
+    PyBuffer_Release(&labels);
+    PyBuffer_Release(&rows);
+    PyBuffer_Release(&distances);
+    if (found == -1) {
+        PyErr_SetString(PyExc_ValueError, "the query, the rows and the matrix don't fit each other");
+        return NULL;
+    }
+    return found == TOO_FEW ? Py_NewRef(Py_None) : PyLong_FromSsize_t(found);
+}
+
 static PyMethodDef methods[] = {
-    {"search", links_search, METH_VARARGS,
-     "search(queries, k, ef, squared, labels, distances): the k nearest to each query, nearest first, and how far they "
-     "seem to be: 1 - the inner product, or squared. False when the links lead to fewer."},
+    {"place", links_place, METH_VARARGS, "place(first, points): the points of nodes from the first of these on."},
+    {"near", links_near, METH_VARARGS,
+     "near(queries, k, ef, labels, scores): the k nearest to each query, nearest first, and what their scores seem to be. "
+     "False when the links lead to fewer."},
+    {"measured", links_measured, METH_VARARGS,
+     "measured(query, ef, rows_of_labels, matrix, labels, rows, distances): the nearest labels, as many as there is room "
+     "for; the rows and distances of those that have a row, and how many these are. None when the links lead to fewer."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "Links(nodes, higher, points, count, entry, most, most_above, levels): the links of a graph, as hnswlib "
-                "saves them, and its points, each two float32 and then an int8 for each coordinate: what a step of it "
-                "is worth, the squared length."},
+    {Py_tp_doc, "Links(nodes, higher, count, entry, most, most_above, levels, metric, basis, dimension, alike): the links "
+                "of a graph, as hnswlib saves them; its points, which are still to be placed, are coordinates in the "
+                "basis, the last of them the length of what is outside of it."},
     {Py_tp_new, links_new},
     {Py_tp_dealloc, links_free},
     {Py_tp_methods, methods},

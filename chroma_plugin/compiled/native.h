@@ -26,6 +26,53 @@ static inline void prefetch_bytes(const void *start, size_t size)
         PREFETCH(at);
 }
 
+/* Called without Python's lock: at the beginning of what is done without it, and at the end. */
+void leave_turn(void);
+void await_turn(void);
+
+/* In float32, each row by itself and in the same order, so that equal rows are equally far. */
+float inner_product(const float *left, const float *right, Py_ssize_t dimension);
+
+/* Vectors rounded to bytes: each coordinate in steps that are the vector's own. */
+typedef struct {
+    char *memory, *vectors;
+    Py_ssize_t dimension, stride;
+} Rounded;
+
+/* What ends a rounded vector. */
+typedef struct {
+    float step, square;
+} RoundedEnd;
+
+/* A vector that is multiplied with such, rounded to two bytes a coordinate; 0 from the dimension up to the stride. */
+typedef struct {
+    int16_t *coordinates;
+    float step, square;
+} RoundedQuery;
+
+Py_ssize_t rounded_stride(Py_ssize_t dimension);
+int make_rounded(Rounded *rounded, Py_ssize_t count, Py_ssize_t dimension); /* -1 without memory. */
+void free_rounded(Rounded *rounded);
+void round_vector(Rounded *rounded, Py_ssize_t number, const float *vector);
+void round_query(const float *vector, Py_ssize_t dimension, RoundedQuery *query);
+int32_t integer_product(const int16_t *left, const int8_t *right, Py_ssize_t stride);
+
+/* The inner product in steps of the query, and the squared length of the vector. */
+static inline float rounded_product(const Rounded *rounded, Py_ssize_t number, const RoundedQuery *query, float *square)
+{
+    const char *vector = rounded->vectors + number * rounded->stride;
+    const RoundedEnd *end = (const RoundedEnd *)(vector + rounded->stride) - 1;
+    *square = end->square;
+    return end->step * (float)integer_product(query->coordinates, (const int8_t *)vector, rounded->stride);
+}
+
+/* The distance of each of those rows of the matrix; metric is its first letter: l2, cosine, ip. */
+void measure_rows(char metric, const float *query, const float *matrix, Py_ssize_t dimension, const int64_t *rows,
+                  Py_ssize_t count, float *distances);
+
+/* Whether they are all from 0 up to the end. */
+int all_below(const int64_t *numbers, Py_ssize_t count, Py_ssize_t end);
+
 extern PyMethodDef measure_method;
 extern PyType_Spec links_spec;
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
-import math
 import threading
 import warnings
 from dataclasses import dataclass, field, replace
@@ -23,19 +22,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from chroma_plugin.distances import squares
+from chroma_plugin.distances import Vector, among, is_finite
 from chroma_plugin.frozen import frozen
-from chroma_plugin.toolkit.point_index import Index
-from chroma_plugin.toolkit.projection import Projection, unit
+from chroma_plugin.toolkit.point_index import CompiledIndex, Index, Near
+from chroma_plugin.toolkit.subspace import Subspace
+from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix, Metric
 
 logger = logging.getLogger("chroma_plugin")
-
-_ALIKE_OUTSIDE: Final = np.float32(0.6)
-"""The cosine that is expected between what a query and a vector near to it have outside of the subspace. Of the ten
-nearest docstrings so many are among the forty that seem nearest in 128 coordinates, with 0: .981; 0.4: .990; 0.6: .993;
-0.8: .993; 1: .990. What is measured is 0.4; but who is as near as the nearest is more alike than the usual neighbour.
-"""
 
 _asking: Final = threading.Lock()
 
@@ -89,10 +83,8 @@ class Graph:
 
     index: Index
     """Its labels are 0 to len(stamps)."""
-    projection: Projection
-    """The subspace in which the index measures."""
-    square: float
-    """That of the longest vector; 1 for cosine. For cosine and ip it is that of every point."""
+    space: Subspace
+    """In which the index measures."""
     rows: npt.NDArray[np.intp]
     """The row of each label; -1 when there is none any more."""
     stamps: npt.NDArray[np.int64]
@@ -157,81 +149,52 @@ class Graph:
         graph reaches fewer than k. In the caller's thread alone, which need not be the only one.
         """
         near = self.near(queries, k, settings)
+        return None if near is None else (self._shown[near[0]], near[1], self._beside(near[0]))
+
+    def near(self, queries: Matrix, k: int, settings: GraphSettings) -> Near | None:
+        """The labels, and what their scores seem to be."""
+        k = min(k, len(self))
+        return self.index.near(queries, k, max(settings.ef_search, k))
+
+    def measured(
+        self, query: Vector, k: int, vectors: Vectors, settings: GraphSettings
+    ) -> tuple[npt.NDArray[np.intp], Vector] | None:
+        """The rows that `search` finds for one query, hidden ones among them, and their distances."""
+        found = self._measured_at_once(query, min(k, len(self)), vectors, settings)
+        if found is not None and is_finite(found[2]):
+            return self._with_beside(query, *found, vectors, settings.metric)
+        near = self.near(query[None], k, settings)
         if near is None:
             return None
-        labels, away, squared = near
-        lengths: npt.NDArray[np.float32] = np.sqrt(squared)
-        if settings.metric is Metric.COSINE:
-            scores = (1 - away) * lengths
-        elif settings.metric is Metric.IP:
-            # Both are as long as the longest vector: so the distance tells the inner product.
-            scores = (np.float32(self.square) - away / 2) * (lengths / self._length)
-        else:
-            scores = squared - away
-        return self._shown[labels], scores, self._beside(labels)
+        rows = self._shown[near[0][0]]
+        rows = np.concatenate([rows[rows >= 0], self._beside(near[0])])
+        return rows, among(query, vectors.having(rows), rows, settings.metric)
 
-    def near(
-        self, queries: Matrix, k: int, settings: GraphSettings
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
-        """The labels, how far the index says they are, and the squared lengths of what stands for the queries, of shape
-        (q, 1).
-        """
-        points, squared = self._asked(queries, settings.metric)
-        squared = squared[:, None]
-        if settings.metric is not Metric.L2:
-            lengths = np.sqrt(squared)
-            points *= self._length / np.where(lengths > 0, lengths, 1)
-        found = self.labels(points, k, settings)
-        return None if found is None else (*found, squared)
-
-    def nearest(self, query: npt.NDArray[np.float32], k: int, settings: GraphSettings) -> npt.NDArray[np.intp] | None:
-        """The rows that `search` finds for one query, hidden ones among them, for who does not ask for their scores."""
-        point, length = self._asked_for_one(query, settings.metric)
-        if settings.metric is not Metric.L2 and length:
-            point *= self._length / length
-        found = self.labels(point, k, settings)
-        if found is None:
+    def _measured_at_once(
+        self, query: Vector, k: int, vectors: Vectors, settings: GraphSettings
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Vector] | None:
+        """The labels, and those of the rows and their distances that are not hidden; None where that can't be."""
+        matrix = vectors.sound()
+        if matrix is None or not isinstance(self.index, CompiledIndex):
             return None
-        rows = self._shown[found[0][0]]
-        return np.concatenate([rows[rows >= 0], self._beside(found[0])]) if len(self.hidden) else rows
+        return self.index.measured(query, k, max(settings.ef_search, k), self._shown, matrix)
 
-    @property
-    def _length(self) -> np.float32:
-        """How long queries are made for cosine and ip, where that changes nothing in the order: as long as all points,
-        or else the distances would differ in digits that float32 does not have.
-        """
-        return np.float32(math.sqrt(self.square) or 1)
-
-    def labels(
-        self, points: npt.NDArray[np.float32], k: int, settings: GraphSettings
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
-        """The labels, and how far the index says they are from the points."""
-        k = min(k, len(self))
-        return self.index.search(points, k, max(settings.ef_search, k))
-
-    def _asked(self, queries: Matrix, metric: Metric) -> tuple[Matrix, npt.NDArray[np.float32]]:
-        """What stands for queries in the index, and its squared lengths. What a query and a vector have outside
-        of the subspace is known by its lengths alone; near ones point the same way there, too, on the whole.
-        """
-        points = self.projection.apply(queries)
-        points[:, -1] = 0
-        squared = squares(points)
-        if metric is not Metric.IP:  # where the last coordinate of points is no such length
-            outside = np.maximum(squares(queries) - squared, 0) * _ALIKE_OUTSIDE**2
-            points[:, -1] = np.sqrt(outside)
-            squared += outside
-        return points, squared
-
-    def _asked_for_one(self, query: npt.NDArray[np.float32], metric: Metric) -> tuple[npt.NDArray[np.float32], float]:
-        """The same for one query, and its length: numpy takes longer to begin than to compute so little."""
-        point = self.projection.apply(query[None])[0]
-        point[-1] = 0
-        squared = float(np.vdot(point, point))
-        if metric is not Metric.IP:
-            outside = max(float(np.vdot(query, query)) - squared, 0.0) * float(_ALIKE_OUTSIDE) ** 2
-            point[-1] = math.sqrt(outside)
-            squared += outside
-        return point, math.sqrt(squared)
+    def _with_beside(
+        self,
+        query: Vector,
+        labels: npt.NDArray[np.intp],
+        rows: npt.NDArray[np.intp],
+        away: Vector,
+        vectors: Vectors,
+        metric: Metric,
+    ) -> tuple[npt.NDArray[np.intp], Vector]:
+        """And the hidden rows that the labels lead to."""
+        beside = self._beside(labels)
+        if not len(beside):
+            return rows, away
+        return np.concatenate([rows, beside]), np.concatenate(
+            [away, among(query, vectors.having(beside), beside, metric)]
+        )
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
         """The same graph over a table whose row i has the stamp ``stamps[i]``."""
@@ -245,20 +208,3 @@ def rows_of_stamps(wanted: npt.NDArray[np.int64], stamps: npt.NDArray[np.int64])
         return np.full(len(wanted), -1, dtype=np.intp)
     near = np.minimum(np.searchsorted(stamps[order], wanted), len(order) - 1)
     return np.where(stamps[order][near] == wanted, order[near], -1).astype(np.intp)
-
-
-def points_of(embeddings: Matrix, metric: Metric, projection: Projection, square: float) -> Matrix:
-    """What stands for the embeddings in the index: their coordinates in the subspace, the last but for one more.
-
-    The one more brings the points to the length of the embeddings, so that distances from a query in the subspace are
-    right but for what both have outside of it. For cosine and ip it brings all to one length: a graph over the inner
-    product finds little, and this turns it into a distance with the same order: Bachrach et al., "Speeding Up the
-    Xbox Recommender System Using a Euclidean Transformation for Inner-Product Spaces", 2014. It takes the place of a
-    coordinate because hnswlib is quick where their number is a multiple of 16.
-    """
-    if metric is Metric.COSINE:
-        embeddings = unit(embeddings)[0]
-    points = projection.apply(embeddings)
-    wanted = squares(embeddings) if metric is Metric.L2 else np.float32(square)
-    points[:, -1] = np.sqrt(np.maximum(wanted - squares(points[:, :-1]), 0))
-    return points

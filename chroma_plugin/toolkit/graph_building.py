@@ -6,16 +6,17 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from chroma_plugin.distances import squares
-from chroma_plugin.toolkit.graph import Graph, GraphSettings, points_of
+from chroma_plugin.distances import Vector, squares
+from chroma_plugin.toolkit.graph import Graph, GraphSettings
 from chroma_plugin.toolkit.point_index import HnswlibIndex
 from chroma_plugin.toolkit.projection import Projection
 from chroma_plugin.toolkit.scores import computed
+from chroma_plugin.toolkit.subspace import Subspace
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix, Metric
 
@@ -47,37 +48,37 @@ def build(
     """A graph over the vectors in those rows, as they are in a subspace; None when `stop` said so on the way. ``run``
     is given what takes long in pieces, which keep no lock.
     """
-    index = HnswlibIndex(projection.kept, settings.metric)
-    index.reserve(len(rows), settings.max_neighbors, settings.ef_construction)
     pieces = [slice(start, start + _SLICE) for start in range(0, len(rows), _SLICE)]
     at_once = _EACH * (settings.num_threads or os.cpu_count() or 1)
     square = 1.0
     if settings.metric is not Metric.COSINE:
         square = max(float(squares(vectors.take(rows[piece])).max()) for piece in pieces)
+    space = Subspace(settings.metric, projection, square)
+    index = HnswlibIndex(space)
+    index.reserve(len(rows), settings.max_neighbors, settings.ef_construction)
     for piece in pieces:
         if stop():
             return None
-        points = points_of(vectors.take(rows[piece]), settings.metric, projection, square)
+        points = space.points(vectors.take(rows[piece]))
         for start in range(0, len(points), at_once):
             some = points[start : start + at_once]
             labels = np.arange(len(some)) + (piece.start + start)
             run(functools.partial(index.add, some, labels, settings.num_threads or -1))
-    graph = _without_lost(Graph(index, projection, square, rows, stamps), index, vectors, settings)
-    graph = replace(graph, index=index.finished())
+    graph = _without_lost(Graph(index, space, rows, stamps), index, vectors, settings)
+    graph = led(replace(graph, index=index.finished()), vectors, settings)
     return replace(graph, found=_share_found(graph, vectors, settings))
 
 
 def _without_lost(graph: Graph, index: HnswlibIndex, vectors: Vectors, settings: GraphSettings) -> Graph:
     """The graph, with links to the points that nothing led to, and with those named that still nothing leads to."""
-    lost = _lost(graph, np.arange(len(graph)), vectors, settings)
+    lost = _lost(graph, index, np.arange(len(graph)), vectors, settings)
     if not len(lost):
         return graph
     # One in a thousand. Added again, they are linked with those that are near now, and nine of ten are reached. These
     # links take the place of others, so that those near them have to be looked for again.
-    near = _vicinity(graph, lost, vectors, settings)
-    points = points_of(vectors.take(graph.rows[lost]), settings.metric, graph.projection, graph.square)
-    index.add(points, lost, 1)
-    return led(replace(graph, hidden=_lost(graph, near, vectors, settings)), vectors, settings)
+    near = _vicinity(graph, index, lost, vectors, settings)
+    index.add(graph.space.points(vectors.take(graph.rows[lost])), lost, 1)
+    return replace(graph, hidden=_lost(graph, index, near, vectors, settings))
 
 
 def led(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Graph:
@@ -88,9 +89,9 @@ def led(graph: Graph, vectors: Vectors, settings: GraphSettings) -> Graph:
     there = np.flatnonzero(graph.rows[graph.hidden] >= 0)
     if len(there):
         short = replace(settings, ef_search=_LEADERS)
-        near = _labels_near(graph, graph.hidden[there], min(_LEADERS, len(graph)), vectors, short)
+        near = graph.near(vectors.take(graph.rows[graph.hidden[there]]), _LEADERS, short)
         if near is not None:
-            leaders[there, : near.shape[1]] = near
+            leaders[there, : near[0].shape[1]] = near[0]
     return replace(graph, leaders=leaders)
 
 
@@ -100,13 +101,18 @@ def _share_found(graph: Graph, vectors: Vectors, settings: GraphSettings) -> flo
     queries = vectors.take(graph.rows[judges])
     k = min(_NEAREST, len(graph))
     usual = replace(settings, ef_search=max(settings.ef_search, _USUAL))
-    came = [graph.nearest(query, settings.ef_search, usual) for query in queries]
+    came = [graph.search(query[None], settings.ef_search, usual) for query in queries]
     lowest = _kth_scores(queries, k, graph.rows, vectors, settings.metric)
-    counts: list[Any] = [
-        0 if rows is None else np.count_nonzero(_scores(query[None], vectors.take(rows), settings.metric) >= low)
-        for query, rows, low in zip(queries, came, lowest, strict=True)
+    counts = [
+        0 if near is None else _count_from(low, query, np.concatenate([near[0][0], near[2]]), vectors, settings.metric)
+        for query, near, low in zip(queries, came, lowest, strict=True)
     ]
     return float(np.minimum(counts, k).mean()) / k
+
+
+def _count_from(lowest: np.float32, query: Vector, rows: npt.NDArray[np.intp], vectors: Vectors, metric: Metric) -> int:
+    """How many of the rows score as much, -1 left out."""
+    return int(np.count_nonzero(_scores(query[None], vectors.take(rows[rows >= 0]), metric) >= lowest))
 
 
 def _kth_scores(
@@ -126,29 +132,33 @@ def _scores(queries: Matrix, embeddings: Matrix, metric: Metric) -> Matrix:
 
 
 def _labels_near(
-    graph: Graph, labels: npt.NDArray[np.intp], k: int, vectors: Vectors, settings: GraphSettings
+    graph: Graph,
+    index: HnswlibIndex,
+    labels: npt.NDArray[np.intp],
+    k: int,
+    vectors: Vectors,
+    settings: GraphSettings,
 ) -> npt.NDArray[np.intp] | None:
     """What a search comes upon that begins with the vectors of those labels, shape (labels, k): with the points that
     stand for them if the nearest to a vector need not be itself.
     """
-    embeddings = vectors.take(graph.rows[labels])
+    embeddings, ef = vectors.take(graph.rows[labels]), max(settings.ef_search, k)
     if settings.metric is Metric.IP:
-        found = graph.labels(points_of(embeddings, settings.metric, graph.projection, graph.square), k, settings)
-        return None if found is None else found[0]
-    near = graph.near(embeddings, k, settings)
+        return index.near_to_points(graph.space.points(embeddings), k, ef)
+    near = index.near(embeddings, k, ef)
     return None if near is None else near[0]
 
 
 def _vicinity(
-    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
+    graph: Graph, index: HnswlibIndex, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
 ) -> npt.NDArray[np.intp]:
     """Those labels, and what is found near them."""
-    near = _labels_near(graph, labels, max(_VICINITY, settings.ef_search), vectors, settings)
+    near = _labels_near(graph, index, labels, min(max(_VICINITY, settings.ef_search), len(graph)), vectors, settings)
     return labels if near is None else np.union1d(labels, near)
 
 
 def _lost(
-    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
+    graph: Graph, index: HnswlibIndex, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
 ) -> npt.NDArray[np.intp]:
     """Which of those labels their own vectors don't lead to. A short search finds nearly all; the others are searched
     for as they will be.
@@ -156,13 +166,13 @@ def _lost(
     lost = labels
     for ef in (min(_SHORT, settings.ef_search), settings.ef_search):
         pieces = [lost[start : start + _SLICE] for start in range(0, len(lost), _SLICE)]
-        found = [_not_found(graph, piece, vectors, replace(settings, ef_search=ef)) for piece in pieces]
+        found = [_not_found(graph, index, piece, vectors, replace(settings, ef_search=ef)) for piece in pieces]
         lost = np.concatenate([lost[:0], *found])
     return lost
 
 
 def _not_found(
-    graph: Graph, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
+    graph: Graph, index: HnswlibIndex, labels: npt.NDArray[np.intp], vectors: Vectors, settings: GraphSettings
 ) -> npt.NDArray[np.intp]:
-    near = _labels_near(graph, labels, settings.ef_search, vectors, settings)
+    near = _labels_near(graph, index, labels, min(settings.ef_search, len(graph)), vectors, settings)
     return labels if near is None else labels[(near != labels[:, None]).all(axis=1)]

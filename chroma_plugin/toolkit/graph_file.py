@@ -17,10 +17,11 @@ import orjson
 from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import bare_graph
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
-from chroma_plugin.toolkit.graph import Graph, GraphSettings, points_of, rows_of_stamps
+from chroma_plugin.toolkit.graph import Graph, GraphSettings, rows_of_stamps
 from chroma_plugin.toolkit.graph_building import led
 from chroma_plugin.toolkit.point_index import restored
 from chroma_plugin.toolkit.projection import Projection
+from chroma_plugin.toolkit.subspace import Subspace
 from chroma_plugin.toolkit.vectors import Vectors
 from chroma_plugin.types import Matrix
 
@@ -51,16 +52,16 @@ def save(graph: Graph, path: Path, settings: GraphSettings) -> bool:
     header = _Header(
         format=_FORMAT,
         space=settings.metric.value,
-        dimension=graph.projection.basis.shape[1],
-        kept=graph.projection.kept,
+        dimension=graph.space.projection.basis.shape[1],
+        kept=graph.space.projection.kept,
         max_neighbors=parts.most[1],
-        square=graph.square,
+        square=graph.space.square,
         count=len(graph),
         last_stamp=int(graph.stamps.max()),
         hidden=graph.hidden.tolist(),
         found=graph.found,
     )
-    arrays = (graph.projection.basis, graph.stamps, parts.head, parts.nodes.view("<u4"), parts.rest)
+    arrays = (graph.space.projection.basis, graph.stamps, parts.head, parts.nodes.view("<u4"), parts.rest)
     write_checked(path, orjson.dumps(asdict(header)), arrays, packed=True)
     return True
 
@@ -92,6 +93,7 @@ def _restored(
     basis, own, head, nodes, rest = np.split(body, np.cumsum(sizes))
     projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy())
     own_stamps = own.view(np.int64).copy()
+    space = Subspace(settings.metric, projection, header.square)
     parts = bare_graph.Parts(head.copy(), nodes.reshape(header.count, width).copy(), rest.copy())
     rows = rows_of_stamps(own_stamps, stamps)
     placed = bare_graph.rows_of_nodes(parts.nodes, rows)
@@ -99,11 +101,11 @@ def _restored(
         return None
 
     def points(part: slice) -> Matrix:
-        return points_of(vectors.take(placed[part]), settings.metric, projection, header.square)
+        return space.points(vectors.take(placed[part]))
 
-    index = restored(parts, points, projection.kept, settings.metric)
+    index = restored(parts, points, space)
     hidden = np.array(header.hidden, dtype=np.intp)
-    graph = Graph(index, projection, header.square, rows, own_stamps, path.stem, hidden, header.found)
+    graph = Graph(index, space, rows, own_stamps, path.stem, hidden, header.found)
     return led(graph, vectors, settings)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
@@ -19,12 +18,12 @@ from chroma_plugin.toolkit.background import Background
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.graph import GraphSettings
 from chroma_plugin.toolkit.journal import Journal, Patch
+from chroma_plugin.toolkit.places import Places
 from chroma_plugin.toolkit.scores import Vector
 from chroma_plugin.toolkit.searching import Found, Nearest
 from chroma_plugin.toolkit.steps import SILENT, Steps
 from chroma_plugin.toolkit.table import Numbers, Rows, Table, View, as_json
 from chroma_plugin.toolkit.texts import Kind
-from chroma_plugin.toolkit.together import Together
 from chroma_plugin.toolkit.upkeep import Upkeep
 from chroma_plugin.toolkit.vectors import RowNumbers
 from chroma_plugin.types import CollectionInfo, Field, Hits, Ranked, Records, Scan, Search, TextSearch
@@ -32,7 +31,7 @@ from chroma_plugin.types import CollectionInfo, Field, Hits, Ranked, Records, Sc
 _BATCH = 10_000
 """Records in one batch of a scan."""
 _SMALL: Final = 4
-"""Queries in a request that is answered together with those of other threads: fractions of a millisecond."""
+"""Queries in a request that takes fractions of a millisecond."""
 
 
 class LocalStore(CollectionStore):
@@ -47,7 +46,7 @@ class LocalStore(CollectionStore):
         # Guards the moment in which a change becomes visible: ids are looked up in a dict that has no views.
         self._publishing = threading.Lock()
         self._table = settling.restored(journal, info.dimension)
-        self._together = Together(self._search_together)
+        self._places = Places()
         self._upkeep = Upkeep(self, journal, background)
         self._next = 1 + max(int(numbers[:].max(initial=-1)) for numbers in (self._table.stamps, self._table.places))
         self._knows_files = False
@@ -207,16 +206,8 @@ class LocalStore(CollectionStore):
     def search(self, request: Search) -> list[Hits]:
         if len(request.embeddings) > _SMALL or request.exact or request.where is not None or request.ids is not None:
             return self._search(request, SILENT)
-        return self._together.ask(request, (request.k, request.fields, request.max_distance))
-
-    def _search_together(self, requests: Sequence[Search]) -> list[list[Hits]]:
-        """The answers to requests that differ in their embeddings only."""
-        if len(requests) == 1:
-            return [self._search(requests[0], SILENT)]
-        embeddings = np.concatenate([request.embeddings for request in requests])
-        hits = self._search(replace(requests[0], embeddings=embeddings), SILENT)
-        places = pairwise(accumulate((len(request.embeddings) for request in requests), initial=0))
-        return [hits[first:last] for first, last in places]
+        with self._places:
+            return self._search(request, SILENT)
 
     def explain(self, request: Search) -> dict[str, Any]:
         steps = Steps()

@@ -14,25 +14,24 @@ import numpy as np
 import numpy.typing as npt
 
 from chroma_plugin import compiled
-from chroma_plugin.distances import squares
 from chroma_plugin.toolkit import bare_graph
-from chroma_plugin.toolkit.bare_graph import Bytes, Parts
+from chroma_plugin.toolkit.bare_graph import Parts
+from chroma_plugin.toolkit.subspace import Subspace
 from chroma_plugin.types import Matrix, Metric
 
 if compiled.IS_THERE:
     from chroma_plugin.compiled._native import Links
 
-Near = tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]
-"""Labels, nearest first, and how far they seem to be: 1 - the inner product for cosine, else squared. Of shape
-(q, k) both.
-"""
+Labels = npt.NDArray[np.intp]
+Near = tuple[Labels, npt.NDArray[np.float32]]
+"""For each query labels, nearest first, and what their scores seem to be (see `scores`), of shape (q, k) both."""
 
 
 class Index(Protocol):
     """Points with labels. Searched by any number of threads."""
 
-    def search(self, points: npt.NDArray[np.float32], k: int, ef: int) -> Near | None:
-        """The k nearest to each point, of ef candidates; None when fewer are found. In the caller's thread alone."""
+    def near(self, queries: Matrix, k: int, ef: int) -> Near | None:
+        """The k nearest to each query, of ef candidates; None when fewer are found. In the caller's thread alone."""
 
     def parts(self) -> Parts | None:
         """What can be saved; None when it is of no known form."""
@@ -41,23 +40,34 @@ class Index(Protocol):
 class HnswlibIndex:
     """A hnswlib.Index. Nothing must search it while it is added to."""
 
-    def __init__(self, kept: int, metric: Metric) -> None:
+    def __init__(self, space: Subspace) -> None:
         import hnswlib
 
         # Among points of length 1 the inner product gives the same order in less time. Of shorter ones 1 less the
         # product would be 1.
-        self._index: Any = hnswlib.Index(space="ip" if metric is Metric.COSINE else "l2", dim=kept)
-        self._metric = metric
+        name = "ip" if space.metric is Metric.COSINE else "l2"
+        self._index: Any = hnswlib.Index(space=name, dim=space.projection.kept)
+        self._space = space
 
     def reserve(self, count: int, max_neighbors: int, ef_construction: int) -> None:
         """Begin a new one for so many points."""
         self._index.init_index(count, M=max_neighbors, ef_construction=ef_construction)
 
-    def add(self, points: Matrix, labels: npt.NDArray[np.intp], threads: int) -> None:
+    def add(self, points: Matrix, labels: Labels, threads: int) -> None:
         """``threads``: as many as there are cores, if -1."""
         self._index.add_items(points, labels, num_threads=threads)
 
-    def search(self, points: npt.NDArray[np.float32], k: int, ef: int) -> Near | None:
+    def near(self, queries: Matrix, k: int, ef: int) -> Near | None:
+        points, lengths = self._space.asked(queries)
+        found = self._search(points, k, ef)
+        return None if found is None else (found[0], self._space.scores(found[1], lengths))
+
+    def near_to_points(self, points: Matrix, k: int, ef: int) -> Labels | None:
+        """The labels of the k points nearest to each point."""
+        found = self._search(points, k, ef)
+        return None if found is None else found[0]
+
+    def _search(self, points: Matrix, k: int, ef: int) -> tuple[Labels, npt.NDArray[np.float32]] | None:
         self._index.set_ef(ef)
         try:
             labels, away = self._index.knn_query(points, k=k, num_threads=1)
@@ -80,42 +90,44 @@ class HnswlibIndex:
         if found is None:
             return self
         parts, points = found
-        return CompiledIndex(parts, lambda piece: points[piece], self._metric)
+        return CompiledIndex(parts, lambda piece: points[piece], self._space)
 
 
 class CompiledIndex:
     """The links of a graph, and its points, rounded."""
 
-    def __init__(self, parts: Parts, points: Callable[[slice], Matrix], metric: Metric) -> None:
+    def __init__(self, parts: Parts, points: Callable[[slice], Matrix], space: Subspace) -> None:
         """``points`` gives those of nodes. Raises ValueError for links that lead nowhere."""
         self._parts = parts
-        self._squared = metric is not Metric.COSINE
-        rounded = np.concatenate([_rounded(points(piece)) for piece in bare_graph.pieces(parts.count)])
-        most, above = parts.most
-        self._links = Links(parts.nodes, parts.rest, rounded, parts.count, parts.entry, most, above, parts.levels)
+        numbers = (parts.count, parts.entry, *parts.most, parts.levels)
+        basis, metric = space.projection.basis, space.metric.value[0]
+        self._links = Links(parts.nodes, parts.rest, *numbers, metric, basis, basis.shape[1], space.alike)
+        for piece in bare_graph.pieces(parts.count):
+            self._links.place(piece.start, np.ascontiguousarray(points(piece)))
 
-    def search(self, points: npt.NDArray[np.float32], k: int, ef: int) -> Near | None:
-        queries = points.size // points.shape[-1]
-        labels, away = np.empty((queries, k), dtype=np.intp), np.empty((queries, k), dtype=np.float32)
-        return (labels, away) if self._links.search(points, k, ef, self._squared, labels, away) else None
+    def near(self, queries: Matrix, k: int, ef: int) -> Near | None:
+        labels, scores = np.empty((len(queries), k), dtype=np.intp), np.empty((len(queries), k), dtype=np.float32)
+        return (labels, scores) if self._links.near(queries, k, ef, labels, scores) else None
+
+    def measured(
+        self, query: npt.NDArray[np.float32], k: int, ef: int, rows: npt.NDArray[np.intp], vectors: Matrix
+    ) -> tuple[Labels, npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
+        """The labels of the k points nearest to a query; the rows of those that have one, and the distances of their
+        vectors. ``rows`` are those of all labels. None when fewer are found.
+        """
+        labels, found = np.empty(k, dtype=np.intp), np.empty(k, dtype=np.intp)
+        away = np.empty(k, dtype=np.float32)
+        count = self._links.measured(query, ef, rows, vectors, labels, found, away)
+        return None if count is None else (labels, found[:count], away[:count])
 
     def parts(self) -> Parts | None:
         return self._parts
 
 
-def restored(parts: Parts, points: Callable[[slice], Matrix], kept: int, metric: Metric) -> Index:
+def restored(parts: Parts, points: Callable[[slice], Matrix], space: Subspace) -> Index:
     """What was saved; ``points`` gives those of nodes."""
     if compiled.IS_THERE:
-        return CompiledIndex(parts, points, metric)
-    index = HnswlibIndex(kept, metric)
+        return CompiledIndex(parts, points, space)
+    index = HnswlibIndex(space)
     index.restore(parts, points)
     return index
-
-
-def _rounded(points: Matrix) -> Bytes:
-    """Of each point what its step is worth, its squared length, and its coordinates in steps, as bytes."""
-    steps = np.abs(points).max(axis=1) / np.float32(127)
-    steps[steps == 0] = 1
-    head = np.stack([steps, squares(points)], axis=1).astype("<f4")
-    coordinates = np.rint(points / steps[:, None]).astype(np.int8)
-    return np.concatenate([head.view(np.uint8), coordinates.view(np.uint8)], axis=1)

@@ -31,16 +31,23 @@ class Reacher:
     wanted: int
     """How many a graph is asked for."""
 
-    def rows(self, query: Vector) -> RowNumbers | None:
-        """All rows that are worth measuring for one query, if there is one graph and all rows qualify; else None."""
-        view = self.view
+    def measured(self, query: Vector) -> tuple[RowNumbers, Vector] | None:
+        """All rows that may be among the k nearest to one query, and their distances, if there is one graph and all
+        rows qualify; else None.
+        """
+        view, vectors = self.view, self.view.table.vectors
         if len(view.graphs) != 1 or not self._all_qualify or not self._are_short:
             return None
-        rows = view.graphs[0].nearest(query, self.wanted, self.settings)
-        if rows is None or view.covered == view.length:
-            return rows
+        near = view.graphs[0].measured(query, self.wanted, vectors, self.settings)
+        if near is None or view.covered == view.length:
+            return near
         loose = self._nearest_loose(query[None])
-        return None if loose is None else np.concatenate([rows[rows < view.covered], loose[0][0] + view.covered])
+        if loose is None:
+            return None
+        (rows, away), behind = near, loose[0][0] + view.covered
+        covered = rows < view.covered
+        measured = distances.among(query, vectors.having(behind), behind, self.settings.metric)
+        return np.concatenate([rows[covered], behind]), np.concatenate([away[covered], measured])
 
     def _nearest_loose(self, queries: Matrix) -> tuple[RowNumbers, Scores] | None:
         """Of the rows that no graph covers those that may be among the k nearest to a query, numbered from the first of

@@ -147,9 +147,10 @@ class Nearest:
         reacher = Reacher(view, self.settings, self.among, self.k, wanted)
 
         def answer(block: Matrix) -> list[Found]:
-            if len(block) == 1 and wanted <= _FEW and (rows := reacher.rows(block[0])) is not None:
+            if len(block) == 1 and wanted <= _FEW and (near := reacher.measured(block[0])) is not None:
+                self.steps.note(measured=len(near[0]))
                 self.steps.done("graph")
-                return self._few_measured(block, rows)
+                return [self._best(*near)]
             seen = reacher.see(block)
             self.steps.done("graph")
             if seen is None or not self._all_reach(seen):
@@ -158,7 +159,7 @@ class Nearest:
                 return self._in_blocks(block, way, way.answer)
             return self._measured_where_near(block, seen)
 
-        return Way(answer, wanted + view.length - view.covered, order=view.graphs[0].projection.alike)
+        return Way(answer, wanted + view.length - view.covered, order=view.graphs[0].space.projection.alike)
 
     def _all_reach(self, seen: Seen) -> bool:
         """Whether the graphs found as many that qualify as are wanted and there, for every query."""
@@ -194,7 +195,7 @@ class Nearest:
         columns = largest(seen.values, seeming(self.k) if seen.rough else self.k + 1)
         rows, scores = seen.rows_in(columns), picked(seen.values, columns)
         self.steps.done("choose")
-        measured = self._measured(queries[:, None], rows)
+        measured = self._measured(queries, rows)
         self.steps.done("measure")
         fit = _unless_all(scores > NEVER / 2)
         found = self._found(rows, measured, fit)
@@ -213,7 +214,7 @@ class Nearest:
             if len(queries) == 1:
                 return self._few_measured(queries, rows[0])
             rows = np.sort(rows, axis=1)
-        measured = self._measured(queries[:, None], rows)
+        measured = self._measured(queries, rows)
         self.steps.done("measure")
         return self._found(rows, measured, None if seen.all_fit else _unless_all(seen.values > NEVER / 2))
 
@@ -272,7 +273,7 @@ class Nearest:
         )
 
     def _measured(self, queries: Matrix, rows: RowNumbers) -> Matrix:
-        return distances.one(queries, self.view.table.vectors.take(rows), self.settings.metric)
+        return distances.among(queries, self.view.table.vectors.having(rows), rows, self.settings.metric)
 
     def _best(self, rows: RowNumbers, measured: Matrix) -> Found:
         """Of each query the k nearest, ties in the order of insertion."""

@@ -111,7 +111,7 @@ class View:
     @cached_property
     def longest(self) -> float:
         """No vector in a graph is longer."""
-        return float(np.sqrt(max(graph.square for graph in self.graphs)))
+        return float(np.sqrt(max(graph.space.square for graph in self.graphs)))
 
     @cached_property
     def longest_loose(self) -> float:

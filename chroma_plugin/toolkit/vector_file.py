@@ -151,9 +151,15 @@ class VectorFile:
         return self._mapped(last)[first:last]
 
     def take(self, rows: RowNumbers) -> Matrix:
+        return self.having(rows).take(rows, axis=0)
+
+    def having(self, rows: RowNumbers) -> Matrix:
         if not self._blocks.sound:
             self._blocks.look_at(rows * self._width // self._blocks.block)
-        return self._mapped(self._length).take(rows, axis=0)
+        return self._mapped(self._length)
+
+    def sound(self) -> Matrix | None:
+        return self._mapped(self._length) if self._blocks.sound else None
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
         return self._ahead

@@ -7,11 +7,11 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin.distances import RowNumbers
 from chroma_plugin.toolkit.growing import Growing
 from chroma_plugin.types import Matrix
 
-RowNumbers = npt.NDArray[np.intp]
-
+__all__ = ["NO_STAMPS", "MemoryVectors", "RowNumbers", "Vectors"]
 
 NO_STAMPS: Final = np.empty(0, dtype=np.int64)
 
@@ -34,6 +34,12 @@ class Vectors(Protocol):
 
     def take(self, rows: RowNumbers) -> Matrix:
         """A copy of those rows, in this order."""
+
+    def having(self, rows: RowNumbers) -> Matrix:
+        """A picture of all, for who reads those rows in it: not copied and not to be changed."""
+
+    def sound(self) -> Matrix | None:
+        """The same for who reads any rows; None while some may be damaged for all that is known."""
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
         """The stamps of rows behind the end that the next process may find: the write they were for has failed."""
@@ -66,6 +72,12 @@ class MemoryVectors:
 
     def take(self, rows: RowNumbers) -> Matrix:
         return self._rows[:].take(rows, axis=0)
+
+    def having(self, rows: RowNumbers) -> Matrix:
+        return self._rows[:]
+
+    def sound(self) -> Matrix | None:
+        return self._rows[:]
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
         return NO_STAMPS

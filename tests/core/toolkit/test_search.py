@@ -169,7 +169,7 @@ def test_neighbours_lead_to_what_no_link_leads_to(make_store: MakeStore, space: 
         assert set(led._beside(others).tolist()) <= set(led.rows[hidden].tolist())
     assert len(led._beside(np.setdiff1d(np.arange(3_000), np.append(led.leaders, hidden)))) == 0
     for label in hidden.tolist():
-        alone = led.nearest(vectors[led.rows[label]], 100, store.settings).tolist()
+        alone = led.measured(vectors[led.rows[label]], 100, store.view.table.vectors, store.settings)[0].tolist()
         rows, _, beside = led.search(vectors[led.rows[label]][None], 100, store.settings)
         assert alone.count(led.rows[label]) == 1 or space == "ip"
         assert led.rows[label] not in rows
