@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Buffer
 
 _Floats = npt.NDArray[np.float32]
 _Numbers = npt.NDArray[np.intp]
@@ -29,3 +31,10 @@ class Links:
     def search(
         self, queries: _Floats, k: int, ef: int, squared: bool, labels: _Numbers, distances: _Floats, /
     ) -> bool: ...
+
+@final
+class TextRows:
+    def __new__(cls, data: Buffer, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int32], /) -> TextRows: ...
+    def encoded(self, rows: _Numbers, columns: Sequence[int], /) -> list[list[bytes | None]]: ...
+    def decoded(self, rows: _Numbers, columns: Sequence[int], /) -> list[list[str | None]]: ...
+    def json(self, rows: _Numbers, column: int, /) -> bytes: ...

@@ -1,4 +1,7 @@
-"""Texts of some rows, cut out of the bytes in which they stand, one behind the other and row after row."""
+"""Texts of some rows, cut out of the bytes in which they stand, one behind the other and row after row.
+
+What is compiled asks for the memory of the next rows while it reads one. Without it every text is a slice.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,11 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin import compiled
 from chroma_plugin.toolkit.vectors import RowNumbers
+
+if compiled.IS_THERE:
+    from chroma_plugin.compiled import _native
 
 Data = bytes | mmap.mmap
 Starts = npt.NDArray[np.int64]
@@ -90,4 +97,4 @@ _FEW: Final = 10
 
 def text_rows(data: Data, starts: Starts, lengths: Lengths) -> TextRows:
     """The texts in that data."""
-    return SlicedTextRows(data, starts, lengths)
+    return (_native.TextRows if compiled.IS_THERE else SlicedTextRows)(data, starts, lengths)
