@@ -38,3 +38,25 @@ class TextRows:
     def encoded(self, rows: _Numbers, columns: Sequence[int], /) -> list[list[bytes | None]]: ...
     def decoded(self, rows: _Numbers, columns: Sequence[int], /) -> list[list[str | None]]: ...
     def json(self, rows: _Numbers, column: int, /) -> bytes: ...
+
+@final
+class IdRows:
+    def __new__(
+        cls,
+        hashes: npt.NDArray[np.uint32],
+        rows: npt.NDArray[np.uint32],
+        keys: npt.NDArray[np.uint64],
+        data: Buffer,
+        starts: npt.NDArray[np.int64],
+        lengths: npt.NDArray[np.int32],
+        /,
+    ) -> IdRows: ...
+    def find(
+        self,
+        ids: Sequence[str],
+        alive: npt.NDArray[np.bool_],
+        looked_at: npt.NDArray[np.bool_],
+        block: int,
+        rows: _Numbers,
+        /,
+    ) -> list[int] | None: ...

@@ -14,6 +14,7 @@ static int add_parts(PyObject *module)
 {
     int failed = add(module, "Links", PyType_FromSpec(&links_spec)) ||
                  add(module, "TextRows", PyType_FromSpec(&text_rows_spec)) ||
+                 add(module, "IdRows", PyType_FromSpec(&id_rows_spec)) ||
                  add(module, measure_method.ml_name, PyCFunction_New(&measure_method, NULL));
     return failed ? -1 : 0;
 }

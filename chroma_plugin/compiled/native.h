@@ -47,6 +47,6 @@ void foresee_lengths(const Texts *texts, int64_t row);
 void foresee_text(const Texts *texts, int64_t row);
 
 extern PyMethodDef measure_method;
-extern PyType_Spec links_spec, text_rows_spec;
+extern PyType_Spec links_spec, text_rows_spec, id_rows_spec;
 
 #endif

@@ -10,10 +10,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from chroma_plugin import compiled
 from chroma_plugin.toolkit.columns import Mask
 from chroma_plugin.toolkit.id_hashes import Hashes, IdHash
 from chroma_plugin.toolkit.text_file import TextFile
 from chroma_plugin.toolkit.vectors import RowNumbers
+
+if compiled.IS_THERE:
+    from chroma_plugin.compiled import _native
 
 HashedRows = npt.NDArray[np.uint32]
 """The row of each hash."""
@@ -79,9 +83,24 @@ _FEW: Final = 7
 """Ids that are found quicker one by one than by arrays."""
 
 
+class CompiledIds(SortedIds):
+    """The same, and quicker, where a compiler was at hand."""
+
+    def __init__(self, hashes: Hashes, rows: HashedRows, hash: IdHash, texts: TextFile) -> None:
+        super().__init__(hashes, rows, hash, texts)
+        self._index = _native.IdRows(hashes, rows, hash.keys, *texts.parts)
+
+    def rows_of(self, ids: Sequence[str], alive: Mask) -> RowNumbers:
+        blocks, rows = self._texts.blocks, np.empty(len(ids), dtype=np.intp)
+        while unseen := self._index.find(ids, alive, blocks.checked, blocks.block, rows):
+            blocks.look_at(np.array(unseen))
+        # Long ids are hashed here, and so are those that are no Unicode.
+        return super().rows_of(ids, alive) if unseen is None else rows
+
+
 def sorted_ids(hashes: Hashes, rows: HashedRows, hash: IdHash, texts: TextFile) -> SortedIds:
     """Those of that file."""
-    return SortedIds(hashes, rows, hash, texts)
+    return (CompiledIds if compiled.IS_THERE else SortedIds)(hashes, rows, hash, texts)
 
 
 def hashed(ids: Sequence[str], rows: RowNumbers, hash: IdHash) -> tuple[Hashes, HashedRows]:

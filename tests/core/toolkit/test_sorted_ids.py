@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chroma_plugin import compiled
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit import text_file
 from chroma_plugin.toolkit.id_hashes import IdHash
-from chroma_plugin.toolkit.sorted_ids import SortedIds, hashed
+from chroma_plugin.toolkit.sorted_ids import CompiledIds, SortedIds, hashed
 from chroma_plugin.toolkit.text_file import TextFile
 
 SECRET = b"0123456789abcdef"
@@ -25,7 +27,8 @@ LONG = st.text("xy", min_size=60, max_size=66)
 IDS = st.lists(ANY | SIMILAR | LONG, max_size=40) | st.lists(UNICODE | SIMILAR, max_size=40)
 MakeFile = Callable[[Sequence[str | None]], TextFile]
 
-WAYS = [SortedIds]
+needs_compiled = pytest.mark.skipif(not compiled.IS_THERE, reason="nothing is compiled")
+WAYS = [SortedIds, pytest.param(CompiledIds, marks=needs_compiled)]
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +133,49 @@ def test_blocks_are_looked_at_before_their_texts_are_read(
     assert by_hash.rows_of(["nobody"] * count, alive).tolist() == [-1] * count
     with pytest.raises(CorruptionError, match="not what was written"):
         by_hash.rows_of(ids[-count:], alive)
+
+
+@needs_compiled
+class TestWhatIsWrong:
+    """Whatever the arrays hold, nothing is read but them."""
+
+    IDS: Final = ("a", "b", "c")
+
+    def refused(self, by_hash: SortedIds, alive: int = 3) -> None:
+        with pytest.raises(ValueError, match="a row that is not there"):
+            by_hash.rows_of(self.IDS, np.ones(alive, dtype=np.bool_))
+
+    @pytest.mark.parametrize("row", [3, 2**31, 2**32 - 1])
+    def test_rows(self, make_file: MakeFile, row: int) -> None:
+        hash = IdHash(SECRET)
+        hashes, _ = hashed(self.IDS, np.arange(3), hash)
+        self.refused(CompiledIds(hashes, np.full(3, row, dtype=np.uint32), hash, make_file(self.IDS)), alive=4)
+
+    def test_alive(self, make_file: MakeFile) -> None:
+        self.refused(made(CompiledIds, self.IDS, make_file(self.IDS)), alive=2)
+
+    @pytest.mark.parametrize("start", [-(2**63), -1, 100, 2**63 - 1])
+    def test_starts(self, make_file: MakeFile, start: int) -> None:
+        file = make_file(self.IDS)
+        by_hash = made(CompiledIds, self.IDS, file)
+        file.parts[1][1] = start
+        self.refused(by_hash)
+
+    @pytest.mark.parametrize("length", [100, 2**31 - 1])
+    def test_lengths(self, make_file: MakeFile, length: int) -> None:
+        file = make_file(self.IDS)
+        by_hash = made(CompiledIds, self.IDS, file)
+        file.parts[2][:, 0] = length
+        self.refused(by_hash)
+
+    def test_arrays_of_different_rows(self, make_file: MakeFile) -> None:
+        hash, file = IdHash(SECRET), make_file(self.IDS)
+        hashes, rows = hashed(self.IDS, np.arange(3), hash)
+        with pytest.raises(ValueError, match="of the same rows"):
+            CompiledIds(hashes, rows[1:], hash, file)
+
+    def test_what_is_no_id(self, make_file: MakeFile) -> None:
+        ids: Any = [b"a"]
+        by_hash = made(CompiledIds, self.IDS, make_file(self.IDS))
+        with pytest.raises(TypeError):
+            by_hash.rows_of(ids, np.ones(3, dtype=np.bool_))
