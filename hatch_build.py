@@ -14,15 +14,16 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = Path("chroma_plugin", "compiled")
-STABLE = not sysconfig.get_config_var("Py_GIL_DISABLED")
-"""Whether one build serves all versions from the oldest on: free-threaded Python has no stable ABI yet."""
+LIMITED_API = "0x030B0000"
+"""One build serves all versions from this one on."""
 
 
 class Compiled(BuildHookInterface):
     """Puts the module beside its sources, for an editable install and for a wheel alike."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if os.environ.get("CHROMA_PLUGIN_NO_EXTENSIONS"):
+        # Free-threaded Python has no limited API yet, and what is compiled relies on Python's lock.
+        if os.environ.get("CHROMA_PLUGIN_NO_EXTENSIONS") or sysconfig.get_config_var("Py_GIL_DISABLED"):
             return
         from setuptools.errors import BaseError
 
@@ -33,10 +34,7 @@ class Compiled(BuildHookInterface):
             return
         build_data["pure_python"] = False
         build_data["artifacts"].append(module.relative_to(self.root).as_posix())
-        if STABLE:
-            build_data["tag"] = f"cp311-abi3-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
-        else:
-            build_data["infer_tag"] = True
+        build_data["tag"] = f"cp311-abi3-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
 
 
 def compiled(root: Path) -> Path:
@@ -52,8 +50,8 @@ def compiled(root: Path) -> Path:
         "chroma_plugin.compiled._native",
         sources=[str(path) for path in sorted((root / SOURCES).glob("*.c"))],
         depends=[str(path) for path in (root / SOURCES).glob("*.h")],
-        define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE else [],
-        py_limited_api=STABLE,
+        define_macros=[("Py_LIMITED_API", LIMITED_API)],
+        py_limited_api=True,
         extra_compile_args=["-O3", "-std=c11", "-ffp-contract=fast", "-fno-math-errno", "-Wall", "-Wextra"]
         if unix
         else ["/O2", "/std:c11"],

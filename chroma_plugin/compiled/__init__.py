@@ -1,9 +1,11 @@
 """What is computed in C, where a compiler was at hand when the package was built (``hatch_build.py``).
 
-Each part has its equal in numpy, which answers the same and takes longer:
+Each part has its equal in numpy and Python, which answers the same and takes longer:
 
 - ``measure``: the distances of some rows of a matrix (`chroma_plugin.distances`);
-- ``Links``: a search along the links of an HNSW graph (`chroma_plugin.toolkit.point_index`).
+- ``Links``: a search along the links of an HNSW graph (`chroma_plugin.toolkit.point_index`);
+- ``TextRows``: the texts of some rows of a file (`chroma_plugin.toolkit.text_rows`);
+- ``IdRows``: the rows of some ids in it (`chroma_plugin.toolkit.sorted_ids`).
 
 With ``CHROMA_PLUGIN_NO_EXTENSIONS`` in the environment nothing is compiled, and nothing that was is used.
 """

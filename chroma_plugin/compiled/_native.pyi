@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Buffer
 
 _Floats = npt.NDArray[np.float32]
 _Numbers = npt.NDArray[np.intp]
@@ -44,3 +46,32 @@ class Links:
         distances: _Floats,
         /,
     ) -> int | None: ...
+
+@final
+class TextRows:
+    def __new__(cls, data: Buffer, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int32], /) -> TextRows: ...
+    def encoded(self, rows: _Numbers, columns: Sequence[int], /) -> list[list[bytes | None]]: ...
+    def decoded(self, rows: _Numbers, columns: Sequence[int], /) -> list[list[str | None]]: ...
+    def json(self, rows: _Numbers, column: int, /) -> bytes: ...
+
+@final
+class IdRows:
+    def __new__(
+        cls,
+        hashes: npt.NDArray[np.uint32],
+        rows: npt.NDArray[np.uint32],
+        keys: npt.NDArray[np.uint64],
+        data: Buffer,
+        starts: npt.NDArray[np.int64],
+        lengths: npt.NDArray[np.int32],
+        /,
+    ) -> IdRows: ...
+    def find(
+        self,
+        ids: Sequence[str],
+        alive: npt.NDArray[np.bool_],
+        looked_at: npt.NDArray[np.bool_],
+        block: int,
+        rows: _Numbers,
+        /,
+    ) -> list[int] | None: ...

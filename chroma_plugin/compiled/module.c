@@ -1,32 +1,26 @@
-/* The module: its functions, its type. */
+/* The module: its functions, its types. */
 
 #include "native.h"
 
+/* Takes the reference; -1 when there is nothing to add. */
+static int add(PyObject *module, const char *name, PyObject *part)
+{
+    int failed = part == NULL || PyModule_AddObjectRef(module, name, part);
+    Py_XDECREF(part);
+    return failed ? -1 : 0;
+}
+
 static int add_parts(PyObject *module)
 {
-    PyObject *links = PyType_FromSpec(&links_spec);
-    if (links == NULL)
-        return -1;
-    int failed = PyModule_AddObjectRef(module, "Links", links);
-    Py_DECREF(links);
-    if (failed)
-        return -1;
-    PyMethodDef *methods[] = {&measure_method};
-    for (size_t at = 0; at < sizeof methods / sizeof *methods; at++) {
-        PyObject *function = PyCFunction_New(methods[at], NULL);
-        failed = function == NULL || PyModule_AddObjectRef(module, methods[at]->ml_name, function);
-        Py_XDECREF(function);
-        if (failed)
-            return -1;
-    }
-    return 0;
+    int failed = add(module, "Links", PyType_FromSpec(&links_spec)) ||
+                 add(module, "TextRows", PyType_FromSpec(&text_rows_spec)) ||
+                 add(module, "IdRows", PyType_FromSpec(&id_rows_spec)) ||
+                 add(module, measure_method.ml_name, PyCFunction_New(&measure_method, NULL));
+    return failed ? -1 : 0;
 }
 
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, (void *)add_parts},
-#ifdef Py_GIL_DISABLED
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
     {0, NULL},
 };
 

@@ -73,7 +73,27 @@ void measure_rows(char metric, const float *query, const float *matrix, Py_ssize
 /* Whether they are all from 0 up to the end. */
 int all_below(const int64_t *numbers, Py_ssize_t count, Py_ssize_t end);
 
+/* The texts of rows, as `toolkit/text_file.py` keeps them: those of a row stand one behind the other, row after row. */
+typedef struct {
+    Py_buffer data;
+    Py_buffer starts;  /* int64: where each row begins, and where the last one ends. */
+    Py_buffer lengths; /* int32: the bytes of each text of each row; negative for None. */
+    int64_t count;     /* Of rows. */
+    Py_ssize_t columns;
+} Texts;
+
+typedef struct {
+    const char *start;
+    int64_t length; /* Negative for None. */
+} Text;
+
+int survey_texts(Texts *texts);
+void release_texts(Texts *texts);
+int find_text(const Texts *texts, int64_t row, Py_ssize_t column, Text *text);
+void foresee_lengths(const Texts *texts, int64_t row);
+void foresee_text(const Texts *texts, int64_t row);
+
 extern PyMethodDef measure_method;
-extern PyType_Spec links_spec;
+extern PyType_Spec links_spec, text_rows_spec, id_rows_spec;
 
 #endif

@@ -25,7 +25,8 @@ class Blocks:
         self.size: Final = size
         self.checksums: Final = list(checksums)
         self._descriptor, self._way_out = descriptor, way_out
-        self._checked = np.zeros(len(self.checksums), dtype=np.bool_)
+        self.checked: Final = np.zeros(len(self.checksums), dtype=np.bool_)
+        """Which of them were looked at."""
         self.sound = not self.checksums
         """Nothing has to be looked at any more."""
 
@@ -33,7 +34,7 @@ class Blocks:
         """Raises CorruptionError when one of them is not what was written."""
         if self.sound:
             return
-        checked = self._checked
+        checked = self.checked
         wanted = np.zeros(len(checked), dtype=np.bool_)
         wanted[blocks[blocks < len(checked)]] = True
         for block in np.flatnonzero(wanted & ~checked).tolist():
@@ -51,7 +52,7 @@ class Blocks:
 
     def look_at_all(self) -> Iterator[None]:
         """One after the other."""
-        for block in np.flatnonzero(~self._checked).tolist():
+        for block in np.flatnonzero(~self.checked).tolist():
             self.look_at(np.array([block]))
             yield
 
@@ -62,9 +63,9 @@ class Blocks:
         fresh = [self._checksum(block, size) for block in range(whole, -(-size // self.block))]
         checksums = [*self.checksums[:whole], *fresh]
         blocks = Blocks(self.path, self._descriptor, self.block, size, checksums, self._way_out)
-        blocks._checked[whole:] = True
-        blocks._checked[:whole] = self._checked[:whole]
-        blocks.sound = bool(blocks._checked.all())
+        blocks.checked[whole:] = True
+        blocks.checked[:whole] = self.checked[:whole]
+        blocks.sound = bool(blocks.checked.all())
         return blocks
 
     def on(self, descriptor: int) -> Blocks:

@@ -27,6 +27,8 @@ class IdHash:
     def __init__(self, secret: bytes) -> None:
         digests = [blake2b(secret, salt=bytes([part])).digest() for part in range(_LETTERS // 8 + 1)]
         keys = np.frombuffer(b"".join(digests), dtype="<u8")
+        self.keys: Final = keys
+        """What is added to each hash, and what each letter is multiplied by."""
         self._first, self._keys = keys[0], keys[1:]
         self._number: int = keys[0].item()
         self._numbers: list[int] = keys[1:].tolist()

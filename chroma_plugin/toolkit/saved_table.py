@@ -19,7 +19,7 @@ from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit import text_file
 from chroma_plugin.toolkit.checked_file import DOUBTFUL, read_checked, write_checked
 from chroma_plugin.toolkit.id_hashes import IdHash
-from chroma_plugin.toolkit.ids import SortedIds, sorted_ids
+from chroma_plugin.toolkit.sorted_ids import hashed, sorted_ids
 from chroma_plugin.toolkit.table import Table, View
 from chroma_plugin.toolkit.text_file import TextFile
 from chroma_plugin.toolkit.texts import Kind, Texts
@@ -49,9 +49,9 @@ def save(view: View) -> str:
     written = text_file.append(vectors.path.with_suffix(".texts"), late, texts.file)
     alive = view.rows()
     secret = os.urandom(_SECRET)
-    ids = sorted_ids(cast(list[str], texts.take(alive, (Kind.ID,))[0]), alive, secret)
+    hashes, rows = hashed(cast(list[str], texts.take(alive, (Kind.ID,))[0]), alive, IdHash(secret))
     header = orjson.dumps(asdict(_Header(_FORMAT, view.length, written.blocks.checksums, secret.hex())))
-    arrays = (table.places[: view.length], view.alive, written.lengths, ids.hashes, ids.rows)
+    arrays = (table.places[: view.length], view.alive, written.lengths, hashes, rows)
     return write_checked(_path(vectors), header, arrays, packed=True)
 
 
@@ -68,7 +68,7 @@ def load(vectors: VectorFile, mark: str) -> Table | None:
         by_row = lengths.view(np.int32).reshape(header.rows, len(Kind)).copy()
         texts = TextFile(vectors.path.with_suffix(".texts"), by_row, header.checksums)
         hashes, rows = ids.view(np.uint32).reshape(2, -1).copy()
-        by_hash = SortedIds(hashes, rows, IdHash(bytes.fromhex(header.secret)))
+        by_hash = sorted_ids(hashes, rows, IdHash(bytes.fromhex(header.secret)), texts)
         stamps = vectors.stamps()
     except DOUBTFUL:
         return None

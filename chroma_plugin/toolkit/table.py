@@ -21,14 +21,15 @@ from chroma_plugin.distances import squares
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.filters.compare import MISSING
 from chroma_plugin.frozen import frozen
-from chroma_plugin.toolkit.columns import Column, Mask
+from chroma_plugin.toolkit.columns import Column
 from chroma_plugin.toolkit.graph import Graph
 from chroma_plugin.toolkit.growing import Growing
-from chroma_plugin.toolkit.ids import Ids, SortedIds
+from chroma_plugin.toolkit.ids import Ids
 from chroma_plugin.toolkit.signatures import Signatures
 from chroma_plugin.toolkit.sketch import Sketch
+from chroma_plugin.toolkit.sorted_ids import SortedIds
 from chroma_plugin.toolkit.textindex import TextIndex
-from chroma_plugin.toolkit.texts import Kind, Texts, decoded
+from chroma_plugin.toolkit.texts import Kind, Texts
 from chroma_plugin.toolkit.vectors import MemoryVectors, RowNumbers, Vectors
 from chroma_plugin.types import Field, Matrix, Metadata, Records
 
@@ -60,16 +61,6 @@ def as_json(metadatas: Sequence[Metadata | None] | None) -> list[str | None] | N
     if metadatas is None:
         return None
     return [None if metadata is None else dumps(metadata).decode() for metadata in metadatas]
-
-
-def from_json(texts: Sequence[Any], *, encoded: bool = False) -> list[dict[str, Any] | None]:
-    """Metadata out of that text, or of its UTF-8, as one text: what a call costs by itself is paid once."""
-    if encoded:
-        whole: str | bytes = b"[" + b",".join([b"null" if text is None else text for text in texts]) + b"]"
-    else:
-        whole = f"[{','.join(['null' if text is None else text for text in texts])}]"
-    metadatas: list[dict[str, Any] | None] = loads(whole)
-    return metadatas
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,24 +126,18 @@ class View:
         kinds = [kind for field, kind in _KINDS if field in fields]
         if ids is None:
             kinds.append(Kind.ID)
-        columns, encoded = self.table.texts.kept(rows, kinds)
-        texts = dict(zip(kinds, columns, strict=True))
-        metadatas = texts.pop(Kind.METADATA, None)
-        if encoded:
-            for kind, column in texts.items():
-                texts[kind] = decoded(column)
+        texts: dict[Kind, list[Any]] = dict(zip(kinds, self.table.texts.take(rows, kinds), strict=True))
         return Records(
             ids=texts[Kind.ID] if ids is None else ids,
             embeddings=self.table.vectors.take(rows) if "embeddings" in fields else None,
             documents=texts.get(Kind.DOCUMENT),
-            metadatas=None if metadatas is None else from_json(metadatas, encoded=encoded),
+            metadatas=self.table.metadatas(rows) if "metadatas" in fields else None,
             uris=texts.get(Kind.URI),
         )
 
 
 _KINDS: Final[tuple[tuple[Field, Kind], ...]] = (
     ("documents", Kind.DOCUMENT),
-    ("metadatas", Kind.METADATA),
     ("uris", Kind.URI),
 )
 
@@ -173,7 +158,7 @@ class Table:
         self.places = Growing(np.int64)
         self.stamps = Growing(np.int64)
         self._squares = _Squares(0, Growing(np.float32))
-        self._ids = Ids(early, self._is_of, self._are_of)
+        self._ids = Ids(early, lambda: self._alive[:])
         self._columns: dict[str, Column] = {}
         self.words = TextIndex()
         self.signatures = Signatures()
@@ -196,12 +181,10 @@ class Table:
         rows = self.rows_of(ids)
         return rows[rows >= 0]
 
-    def _is_of(self, row: int, id: str) -> bool:
-        return bool(self.view.alive[row]) and self.texts.id(row) == id
-
-    def _are_of(self, rows: RowNumbers, ids: Sequence[str]) -> Mask:
-        assert self.texts.file is not None, "there the hashes are from"
-        return self.texts.file.begin_with(rows, ids) & self._alive[:].take(rows)
+    def metadatas(self, rows: RowNumbers) -> list[dict[str, Any] | None]:
+        """Of those rows, out of one text: what it costs to begin with one is paid once."""
+        metadatas: list[dict[str, Any] | None] = loads(self.texts.json(rows, Kind.METADATA))
+        return metadatas
 
     # -- writing (the caller holds the writer's lock) ----------------------------------------------------------------
 
@@ -326,8 +309,7 @@ class Table:
             return columns
 
     def _extend(self, columns: dict[str, Column], first: int, last: int) -> None:
-        (texts,), encoded = self.texts.kept(np.arange(first, last), (Kind.METADATA,))
-        metadatas = [metadata or {} for metadata in from_json(texts, encoded=encoded)]
+        metadatas = [metadata or {} for metadata in self.metadatas(np.arange(first, last))]
         for key, column in columns.items():
             if len(column) < last:
                 column.extend([metadata.get(key, MISSING) for metadata in metadatas[len(column) - first :]])

@@ -12,21 +12,17 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, chain
-from operator import eq
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from chroma_plugin.filters.regex import Expression
 from chroma_plugin.toolkit.blocks import Blocks
 from chroma_plugin.toolkit.files import discard, naming, write_at
 from chroma_plugin.toolkit.occurrences import occurrences
+from chroma_plugin.toolkit.text_rows import Data, Lengths, Starts, text_rows
 from chroma_plugin.toolkit.vectors import RowNumbers
-
-Lengths = npt.NDArray[np.int32]
-"""Bytes of each text of each row, shape (rows, columns); -1 for None."""
 
 _WAY_OUT: Final = "Close the store, delete this file, and open it again: it is made anew from the database."
 _BLOCK: Final = 64 << 10
@@ -36,8 +32,6 @@ _BETWEEN: Final = b"\xff"
 """What stands between texts that are searched together: nothing that is UTF-8 matches it."""
 _WORTH_A_THREAD: Final = 16
 """Windows that are searched in 2 ms."""
-_FEW: Final = 10
-"""Rows that are read quicker one by one than by arrays."""
 _ROWS_AT_ONCE: Final = 20_000
 
 
@@ -58,7 +52,8 @@ class TextFile:
         self.blocks = _blocks(path, self._descriptor, self.size, checksums)
         if os.fstat(self._descriptor).st_size < self.size:
             raise ValueError(f"{path} is shorter than it has to be")
-        self._map = mmap.mmap(self._descriptor, self.size, access=mmap.ACCESS_READ) if self.size else b""
+        self._map: Data = mmap.mmap(self._descriptor, self.size, access=mmap.ACCESS_READ) if self.size else b""
+        self._rows = text_rows(*self.parts)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -67,43 +62,29 @@ class TextFile:
     def size(self) -> int:
         return int(self._starts[-1])
 
-    def take(self, rows: RowNumbers, columns: Sequence[int]) -> list[list[bytes | None]]:
-        """For each of the columns the texts of those rows."""
-        starts, lengths = self._starts.take(rows), self.lengths.take(rows, axis=0)
-        if not self.blocks.sound:
-            self.blocks.look_at(_touched(starts, starts + np.maximum(lengths, 0).sum(axis=1)))
-        if len(rows) <= _FEW:
-            texts = self._rows(starts.tolist(), lengths.tolist())
-            return [[row[column] for row in texts] for column in columns]
-        ends = starts[:, None] + np.maximum(lengths, 0).cumsum(axis=1)
-        return [self._texts(ends[:, column], lengths[:, column]) for column in columns]
+    @property
+    def parts(self) -> tuple[Data, Starts, Lengths]:
+        """The bytes, where each row begins in them, how long its texts are."""
+        return self._map, self._starts, self.lengths
 
-    def _rows(self, starts: list[int], lengths: list[list[int]]) -> list[list[bytes | None]]:
-        """All texts of some rows, one row after the other."""
-        data, rows = self._map, []
-        for place, own in zip(starts, lengths, strict=True):
-            texts: list[bytes | None] = []
-            for length in own:
-                if length < 0:
-                    texts.append(None)
-                else:
-                    texts.append(data[place : place + length])
-                    place += length
-            rows.append(texts)
+    def encoded(self, rows: RowNumbers, columns: Sequence[int]) -> list[list[bytes | None]]:
+        """For each of the columns the texts of those rows, in UTF-8."""
+        return self._rows.encoded(self._looked_at(rows), columns)
+
+    def decoded(self, rows: RowNumbers, columns: Sequence[int]) -> list[list[str | None]]:
+        """The same as str."""
+        return self._rows.decoded(self._looked_at(rows), columns)
+
+    def json(self, rows: RowNumbers, column: int) -> bytes:
+        """The texts of those rows, which are JSON, as one list."""
+        return self._rows.json(self._looked_at(rows), column)
+
+    def _looked_at(self, rows: RowNumbers) -> RowNumbers:
+        """The same rows, in one piece; their texts are what was written."""
+        rows = np.ascontiguousarray(rows, dtype=np.intp)
+        if not self.blocks.sound:
+            self.blocks.look_at(_touched(self._starts.take(rows), self._starts.take(rows + 1)))
         return rows
-
-    def begin_with(self, rows: RowNumbers, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Which of those rows begin with the text that is in their place."""
-        starts, lengths = self._starts.take(rows), self.lengths[rows, 0]
-        ends = starts + lengths
-        if not self.blocks.sound:
-            self.blocks.look_at(_touched(starts, ends))
-        own = self._cut(starts, ends)
-        # All of them together, as they nearly always are; of ASCII a character is a byte.
-        joined = b"".join(own)
-        if joined.isascii() and joined == _utf8("".join(texts)) and lengths.tolist() == list(map(len, texts)):
-            return np.ones(len(rows), dtype=np.bool_)
-        return np.array(list(map(eq, own, map(_utf8, texts))), dtype=np.bool_)
 
     def first(self, row: int) -> bytes | None:
         """The text of a row in the first column."""
@@ -113,19 +94,6 @@ class TextFile:
         if not self.blocks.sound:
             self.blocks.look_between(start, start + length)
         return self._map[start : start + length]
-
-    def _texts(self, ends: npt.NDArray[np.int64], lengths: npt.NDArray[np.int32]) -> list[bytes | None]:
-        there = (lengths >= 0).nonzero()[0]
-        if len(there) == len(lengths):
-            return [*self._cut(ends - lengths, ends)]
-        texts: list[bytes | None] = [None] * len(lengths)
-        for row, text in zip(there.tolist(), self._cut((ends - lengths)[there], ends[there]), strict=True):
-            texts[row] = text
-        return texts
-
-    def _cut(self, starts: RowNumbers, ends: RowNumbers) -> list[bytes]:
-        data = self._map
-        return [data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
     def holding(self, text: bytes, column: int) -> RowNumbers:
         """The rows whose text in that column holds this one, ascending."""

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import accumulate
-from typing import Any, Final, overload
+from typing import Final, overload
 
 import numpy as np
 
@@ -46,22 +46,21 @@ class Texts:
 
     def take(self, rows: RowNumbers, kinds: Sequence[Kind]) -> list[list[Text]]:
         """For each kind the texts of those rows."""
-        columns, encoded = self.kept(rows, kinds)
-        return [decoded(column) for column in columns] if encoded else columns
-
-    def kept(self, rows: RowNumbers, kinds: Sequence[Kind]) -> tuple[list[list[Any]], bool]:
-        """The same as they are kept, and whether that is in UTF-8, as they stand in a file."""
         if self.file is None:
             numbers = rows.tolist()
-            return [[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)], False
-        if not self.late[Kind.ID] or (early := rows < self.first).all():
-            return self.file.take(rows, kinds), True
-        return self._taken_from_both(self.file, rows, early.tolist(), kinds), False
+            return [[column[row] for row in numbers] for column in (self.late[kind] for kind in kinds)]
+        if self._are_early(rows):
+            return self.file.decoded(rows, kinds)
+        return self._taken_from_both(self.file, rows, (rows < self.first).tolist(), kinds)
+
+    def _are_early(self, rows: RowNumbers) -> bool:
+        """Whether all of them stand in the file."""
+        return not self.late[Kind.ID] or bool((rows < self.first).all())
 
     def _taken_from_both(
         self, file: TextFile, rows: RowNumbers, early: Sequence[bool], kinds: Sequence[Kind]
     ) -> list[list[Text]]:
-        old = [iter(decoded(column)) for column in file.take(rows[np.array(early)], kinds)]
+        old = map(iter, file.decoded(rows[np.array(early)], kinds))
         late, first = [self.late[kind] for kind in kinds], self.first
         where = list(zip(rows.tolist(), early, strict=True))
         return [
@@ -69,20 +68,20 @@ class Texts:
             for before, column in zip(old, late, strict=True)
         ]
 
-    def id(self, row: int) -> Text:
-        """Of one row."""
-        if self.file is None or row >= self.first:
-            return self.late[Kind.ID][row - self.first]
-        return decoded([self.file.first(row)])[0]
-
     def column(self, kind: Kind) -> TextColumn:
         return TextColumn(self, kind)
 
     def encoded(self, rows: RowNumbers, kind: Kind) -> list[bytes | None]:
         """The texts of those rows in UTF-8, as they stand in a file."""
-        if self.file is not None and (rows < self.first).all():
-            return self.file.take(rows, (kind,))[0]
+        if self.file is not None and self._are_early(rows):
+            return self.file.encoded(rows, (kind,))[0]
         return [None if text is None else _encoded(text) for text in self.take(rows, (kind,))[0]]
+
+    def json(self, rows: RowNumbers, kind: Kind) -> str | bytes:
+        """The texts of those rows, which are JSON, as one list."""
+        if self.file is not None and self._are_early(rows):
+            return self.file.json(rows, kind)
+        return f"[{','.join(['null' if text is None else text for text in self.take(rows, (kind,))[0]])}]"
 
     def holding(self, text: str, kind: Kind, length: int) -> RowNumbers:
         """The rows below `length` whose text of that kind holds this one."""
@@ -125,11 +124,6 @@ _NO_ROWS: Final = np.empty(0, dtype=np.intp)
 
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-def decoded(texts: Sequence[bytes | None]) -> list[Text]:
-    """Texts that are in UTF-8."""
-    return [None if text is None else text.decode("utf-8", "surrogatepass") for text in texts]
 
 
 def _holding(texts: Sequence[Text], text: str) -> list[int]:
