@@ -47,6 +47,18 @@ def among(queries: Matrix, embeddings: Matrix, rows: RowNumbers, metric: Metric)
     return _in_numpy(queries[..., None, :] if queries.ndim > 1 else queries, embeddings.take(rows, axis=0), metric)
 
 
+def among_in_file(queries: Matrix, file: int, rows: RowNumbers, metric: Metric) -> Matrix | None:
+    """The same of embeddings with which an open file begins, for who `compiled.IS_THERE`; None when something is not
+    finite, or the file ends before.
+    """
+    found = np.empty(rows.shape, dtype=np.float32)
+    try:
+        measure(metric.value[0], queries, queries.shape[-1], file, np.ascontiguousarray(rows), found)
+    except ValueError:
+        return None
+    return found if is_finite(found) else None
+
+
 def _can_be_compiled(queries: Matrix, embeddings: Matrix) -> bool:
     return compiled.IS_THERE and all(
         array.dtype == np.float32 and array.flags.c_contiguous for array in (queries, embeddings)

@@ -13,7 +13,7 @@ _Floats = npt.NDArray[np.float32]
 _Numbers = npt.NDArray[np.intp]
 
 def measure(
-    metric: str, queries: _Floats, dimension: int, matrix: _Floats, rows: _Numbers | None, distances: _Floats, /
+    metric: str, queries: _Floats, dimension: int, vectors: _Floats | int, rows: _Numbers | None, distances: _Floats, /
 ) -> None: ...
 
 @final
@@ -38,9 +38,10 @@ class Links:
     def measured(
         self,
         query: _Floats,
+        k: int,
         ef: int,
         rows_of_labels: _Numbers,
-        matrix: _Floats,
+        vectors: _Floats | int,
         labels: _Numbers,
         rows: _Numbers,
         distances: _Floats,

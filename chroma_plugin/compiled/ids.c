@@ -4,9 +4,9 @@
    go that way together, and what the next step of each will read is asked for in this one. Nothing in the arrays is
    believed: each row is looked for within the others. */
 
-#include <string.h>
+#include "native.h" /* first: it says what the system is asked for */
 
-#include "native.h"
+#include <string.h>
 
 #define AT_ONCE 64 /* Ids that go together: what they ask for stays in the nearest cache. */
 

@@ -7,11 +7,11 @@
    Source: Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
    Small World graphs", 2016: algorithm 2 (SEARCH-LAYER) and 5 (K-NN-SEARCH). */
 
+#include "native.h" /* first: it says what the system is asked for */
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "native.h"
 
 #define FIRST_CANDIDATES 1024
 #define FIRST_SLOTS 4096 /* Of the set of nodes that were seen: 16 KB, which stay in the nearest cache. */
@@ -197,6 +197,7 @@ static Near pop(Heap *heap)
 typedef struct {
     RoundedQuery query;
     float *point; /* The query among the points. */
+    float *scores; /* Of what is found, for who measures it. */
     Set seen;
     Heap candidates, found;
     uint32_t *fresh; /* The links of a node that were not seen before. */
@@ -206,6 +207,7 @@ static void free_space(Space *space)
 {
     free(space->query.coordinates);
     free(space->point);
+    free(space->scores);
     free(space->seen.slots);
     free(space->candidates.items);
     free(space->found.items);
@@ -221,10 +223,11 @@ static int make_space(const Links *self, size_t ef, Space *space)
     space->found.farthest_first = 1;
     space->query.coordinates = malloc((size_t)longest * sizeof(int16_t));
     space->point = malloc((size_t)self->given * sizeof(float));
+    space->scores = malloc(ef * sizeof(float));
     space->candidates.items = malloc(space->candidates.room * sizeof(Near));
     space->found.items = malloc(space->found.room * sizeof(Near));
     space->fresh = malloc(((size_t)self->most + 1) * sizeof(uint32_t));
-    int made = make_set(&space->seen, FIRST_SLOTS) == 0 && space->query.coordinates && space->point &&
+    int made = make_set(&space->seen, FIRST_SLOTS) == 0 && space->query.coordinates && space->point && space->scores &&
                space->candidates.items && space->found.items && space->fresh;
     if (!made)
         free_space(space);
@@ -305,29 +308,28 @@ static int search_one(const Links *self, size_t ef, Space *space)
     return 0;
 }
 
-/* The k nearest of what was found, nearest first. */
-static void tell(const Links *self, Space *space, size_t k, int64_t *labels, float *distances)
+/* The k nearest of what was found, nearest first, and their scores (`toolkit/scores.py`). */
+static void tell(const Links *self, Space *space, size_t k, int64_t *labels, float *scores)
 {
-    const RoundedQuery *query = &space->query;
+    float step = space->query.step * (self->metric == 'l' ? 2 : 1);
     while (space->found.count > k)
         pop(&space->found);
     for (size_t at = space->found.count; at-- > 0;) {
         Near one = pop(&space->found);
         labels[at] = label_of(self, one.node);
-        distances[at] = query->step * one.away;
+        scores[at] = -step * one.away;
     }
 }
 
-/* The k nearest to the point in the space; 1 when fewer are found, -1 without memory. Distances lack what is the same
-   for all. */
-static int search_for_point(const Links *self, Space *space, size_t k, size_t ef, int64_t *labels, float *distances)
+/* The k nearest to the point in the space; 1 when fewer are found, -1 without memory. */
+static int search_for_point(const Links *self, Space *space, size_t k, size_t ef, int64_t *labels, float *scores)
 {
     round_query(space->point, self->points.dimension, &space->query);
     if (search_one(self, ef, space) < 0)
         return -1;
     if (space->found.count < k)
         return 1;
-    tell(self, space, k, labels, distances);
+    tell(self, space, k, labels, scores);
     return 0;
 }
 
@@ -346,7 +348,7 @@ static void project(const Links *self, const float *query, Space *space)
     space->point[last] = outside > 0 ? (float)(self->alike * sqrt(outside)) : 0;
 }
 
-/* The k nearest to each query, and their scores (`toolkit/scores.py`). */
+/* The k nearest to each query. */
 static int search_all(const Links *self, const float *queries, Py_ssize_t count, size_t k, size_t ef, int64_t *labels,
                       float *scores)
 {
@@ -357,55 +359,128 @@ static int search_all(const Links *self, const float *queries, Py_ssize_t count,
     for (Py_ssize_t at = 0; at < count && outcome == 0; at++, labels += k, scores += k) {
         project(self, queries + at * self->dimension, &space);
         outcome = search_for_point(self, &space, k, ef, labels, scores);
-        for (size_t rank = 0; outcome == 0 && rank < k; rank++)
-            scores[rank] *= self->metric == 'l' ? -2 : -1;
     }
     free_space(&space);
     return outcome;
 }
 
-/* -- a search that measures what it finds ---------------------------------------------------------------------------- */
+/* -- a search that measures what it finds ---------------------------------------------------------------------------
+
+   What was found is measured nearest first, some at a time, until what the next one seems to score is less than what the
+   k-th nearest scores, by more than scores have been seen to be off: to read a vector takes as long as forty steps of
+   the search. */
+
+#define AT_A_TIME 8
+#define SURE 1.5 /* Standard deviations. At 1.5 twenty of sixty are measured, and one neighbour of a thousand is missed. */
 
 typedef struct {
-    const float *query, *matrix;
+    const float *query;
+    const Vectors *vectors;
     const int64_t *rows_of_labels;
-    Py_ssize_t labels, records;
+    Py_ssize_t labels;
+    size_t k;
+    double square; /* Of the query's length. */
 } Question;
 
-/* The rows of those labels, without those that have none; -1 when one is no row. */
-static Py_ssize_t rows_of(const Question *question, const int64_t *labels, Py_ssize_t count, int64_t *rows)
+typedef struct {
+    double sum, squares;
+    Py_ssize_t count;
+} Errors;
+
+static double score_of(const Links *self, const Question *question, float distance)
+{
+    if (self->metric == 'l')
+        return question->square - distance;
+    return self->metric == 'i' ? 1 - distance : (1 - distance) * sqrt(question->square);
+}
+
+static void note_error(Errors *errors, double error)
+{
+    errors->sum += error;
+    errors->squares += error * error;
+    errors->count++;
+}
+
+/* How much more than it seems to a score may well be. */
+static double likely_error(const Errors *errors)
+{
+    double count = (double)errors->count, mean = errors->sum / count;
+    double variance = errors->squares / count - mean * mean;
+    return mean + SURE * sqrt(variance > 0 ? variance : 0);
+}
+
+/* Keep the k nearest distances, the farthest of them first; -1 without memory. */
+static int keep_nearest(Heap *nearest, size_t k, float distance)
+{
+    Near one = {distance, NOBODY};
+    if (nearest->count == k) {
+        if (!(distance < nearest->items[0].away))
+            return 0;
+        pop(nearest);
+    }
+    return push(nearest, one);
+}
+
+/* The next few labels that have rows: these, and what they seem to score. `next` moves on; -1 when one is no row. */
+static Py_ssize_t next_rows(const Question *question, const Space *space, const int64_t *labels, Py_ssize_t count,
+                            Py_ssize_t *next, int64_t *rows, float *scores)
 {
     Py_ssize_t there = 0;
-    for (Py_ssize_t at = 0; at < count; at++) {
-        if (labels[at] < 0 || labels[at] >= question->labels)
+    for (; *next < count && there < AT_A_TIME; (*next)++) {
+        int64_t label = labels[*next];
+        int64_t row = label >= 0 && label < question->labels ? question->rows_of_labels[label] : INT64_MAX;
+        if (row >= question->vectors->records)
             return -1;
-        int64_t row = question->rows_of_labels[labels[at]];
-        if (row >= question->records)
-            return -1;
-        if (row >= 0)
-            rows[there++] = row;
+        if (row < 0)
+            continue;
+        rows[there] = row;
+        scores[there++] = space->scores[*next];
     }
     return there;
+}
+
+/* How many of the labels were measured; their rows and distances. -1 when something does not fit. */
+static Py_ssize_t measure_labels(const Links *self, const Question *question, Space *space, const int64_t *labels,
+                                 Py_ssize_t count, int64_t *rows, float *distances)
+{
+    Heap *nearest = &space->found;
+    Errors errors = {0, 0, 0};
+    Py_ssize_t measured = 0;
+    nearest->count = 0;
+    for (Py_ssize_t next = 0; next < count;) {
+        float scores[AT_A_TIME];
+        if (nearest->count == question->k && space->scores[next] + likely_error(&errors) <
+                                                 score_of(self, question, nearest->items[0].away))
+            break;
+        Py_ssize_t there = next_rows(question, space, labels, count, &next, rows + measured, scores);
+        if (there < 0 || measure_rows(self->metric, question->query, question->vectors, self->dimension,
+                                      rows + measured, there, distances + measured) < 0)
+            return -1;
+        for (Py_ssize_t at = 0; at < there; at++, measured++) {
+            note_error(&errors, score_of(self, question, distances[measured]) - scores[at]);
+            if (keep_nearest(nearest, question->k, distances[measured]) < 0)
+                return -1;
+        }
+    }
+    return measured;
 }
 
 #define TOO_FEW (-2)
 
 /* How many rows were found and measured; TOO_FEW, or -1 when something does not fit or there is no memory. */
-static Py_ssize_t measure_nearest(const Links *self, const Question *question, Py_ssize_t k, size_t ef,
+static Py_ssize_t measure_nearest(const Links *self, const Question *question, Py_ssize_t candidates, size_t ef,
                                   int64_t *labels, int64_t *rows, float *distances)
 {
     Space space;
     if (make_space(self, ef, &space) < 0)
         return -1;
     project(self, question->query, &space);
-    int outcome = search_for_point(self, &space, (size_t)k, ef, labels, distances);
+    int outcome = search_for_point(self, &space, (size_t)candidates, ef, labels, space.scores);
+    Py_ssize_t found = outcome > 0 ? TOO_FEW : -1;
+    if (outcome == 0)
+        found = measure_labels(self, question, &space, labels, candidates, rows, distances);
     free_space(&space);
-    if (outcome != 0)
-        return outcome > 0 ? TOO_FEW : -1;
-    Py_ssize_t count = rows_of(question, labels, k, rows);
-    if (count > 0)
-        measure_rows(self->metric, question->query, question->matrix, self->dimension, rows, count, distances);
-    return count;
+    return found;
 }
 
 /* -- the object ---------------------------------------------------------------------------------------------------- */
@@ -597,30 +672,37 @@ static PyObject *links_near(PyObject *object, PyObject *arguments)
 static PyObject *links_measured(PyObject *object, PyObject *arguments)
 {
     Links *self = (Links *)object;
-    Py_buffer query, labelled, matrix, labels, rows, distances;
-    Py_ssize_t ef, found = -1;
-    if (!PyArg_ParseTuple(arguments, "y*ny*y*w*w*w*:measured", &query, &ef, &labelled, &matrix, &labels, &rows,
+    Py_buffer query, labelled, labels, rows, distances;
+    Py_ssize_t k, ef, found = -1;
+    PyObject *given;
+    Vectors vectors;
+    if (!PyArg_ParseTuple(arguments, "y*nny*Ow*w*w*:measured", &query, &k, &ef, &labelled, &given, &labels, &rows,
                           &distances))
         return NULL;
-    Py_ssize_t k = rows.len / (Py_ssize_t)sizeof(int64_t), row = self->dimension * (Py_ssize_t)sizeof(float);
-    Question question = {query.buf, matrix.buf, labelled.buf, labelled.len / (Py_ssize_t)sizeof(int64_t),
-                         matrix.len / row};
-    if (k > 0 && ef >= k && query.len == row && labels.len == rows.len &&
-        distances.len == k * (Py_ssize_t)sizeof(float)) {
+    Py_ssize_t candidates = rows.len / (Py_ssize_t)sizeof(int64_t);
+    Question question = {query.buf, &vectors, labelled.buf, labelled.len / (Py_ssize_t)sizeof(int64_t), (size_t)k,
+                         inner_product(query.buf, query.buf, query.len / (Py_ssize_t)sizeof(float))};
+    int fits = k > 0 && candidates >= k && ef >= candidates &&
+               query.len == self->dimension * (Py_ssize_t)sizeof(float) && labels.len == rows.len &&
+               distances.len == candidates * (Py_ssize_t)sizeof(float);
+    int taken = fits && take_vectors(given, self->dimension, &vectors) == 0;
+    if (taken) {
         Py_BEGIN_ALLOW_THREADS
         leave_turn();
-        found = measure_nearest(self, &question, k, (size_t)ef, labels.buf, rows.buf, distances.buf);
+        found = measure_nearest(self, &question, candidates, (size_t)ef, labels.buf, rows.buf, distances.buf);
         await_turn();
         Py_END_ALLOW_THREADS
     }
+    if (taken)
+        release_vectors(&vectors);
     PyBuffer_Release(&query);
     PyBuffer_Release(&labelled);
-    PyBuffer_Release(&matrix);
     PyBuffer_Release(&labels);
     PyBuffer_Release(&rows);
     PyBuffer_Release(&distances);
     if (found == -1) {
-        PyErr_SetString(PyExc_ValueError, "the query, the rows and the matrix don't fit each other");
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "the query, the rows and the vectors don't fit each other");
         return NULL;
     }
     return found == TOO_FEW ? Py_NewRef(Py_None) : PyLong_FromSsize_t(found);
@@ -632,8 +714,9 @@ static PyMethodDef methods[] = {
      "near(queries, k, ef, labels, scores): the k nearest to each query, nearest first, and what their scores seem to be. "
      "False when the links lead to fewer."},
     {"measured", links_measured, METH_VARARGS,
-     "measured(query, ef, rows_of_labels, matrix, labels, rows, distances): the nearest labels, as many as there is room "
-     "for; the rows and distances of those that have a row, and how many these are. None when the links lead to fewer."},
+     "measured(query, k, ef, rows_of_labels, vectors, labels, rows, distances): the nearest labels, as many as there is "
+     "room for; the rows and distances of those that have a row and may be among the k nearest, and how many these are. "
+     "None when the links lead to fewer."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -66,9 +66,20 @@ static inline float rounded_product(const Rounded *rounded, Py_ssize_t number, c
     return end->step * (float)integer_product(query->coordinates, (const int8_t *)vector, rounded->stride);
 }
 
-/* The distance of each of those rows of the matrix; metric is its first letter: l2, cosine, ip. */
-void measure_rows(char metric, const float *query, const float *matrix, Py_ssize_t dimension, const int64_t *rows,
-                  Py_ssize_t count, float *distances);
+/* Where vectors are: in memory, or in a file, from its beginning on. */
+typedef struct {
+    Py_buffer memory;
+    int file;        /* -1: in memory. */
+    int64_t records; /* No row is beyond. */
+} Vectors;
+
+/* From a buffer, or from the number of an open file; -1 with an error set. */
+int take_vectors(PyObject *given, Py_ssize_t dimension, Vectors *vectors);
+void release_vectors(Vectors *vectors);
+
+/* The distance of each of those rows; metric is its first letter: l2, cosine, ip. -1 when a row can't be read. */
+int measure_rows(char metric, const float *query, const Vectors *vectors, Py_ssize_t dimension, const int64_t *rows,
+                 Py_ssize_t count, float *distances);
 
 /* Whether they are all from 0 up to the end. */
 int all_below(const int64_t *numbers, Py_ssize_t count, Py_ssize_t end);

@@ -1,10 +1,10 @@
 /* Vectors rounded to bytes: each coordinate in steps that are the vector's own. */
 
+#include "native.h" /* first: it says what the system is asked for */
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "native.h"
 
 #define LINE 64 /* Bytes that come from memory at a time: no vector touches one more than it has to. */
 #define STEPS 127

@@ -3,9 +3,9 @@
    Most of the time of a read is waiting for memory, as each row stands elsewhere: so that of the rows to come is asked
    for while one is read. Nothing in the arrays is believed: each text is looked for within the data. */
 
-#include <string.h>
+#include "native.h" /* first: it says what the system is asked for */
 
-#include "native.h"
+#include <string.h>
 
 #define AHEAD 8   /* Rows whose memory is asked for before it is needed. */
 #define BEGIN 256 /* Bytes of a row that are asked for; what follows the processor fetches by itself. */

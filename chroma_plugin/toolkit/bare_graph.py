@@ -40,7 +40,7 @@ _HEAD: Final = np.dtype(
 )
 HEAD: Final = _HEAD.itemsize
 """Bytes of the head."""
-_AT_ONCE: Final = 8_192
+_AT_ONCE: Final = 1_024
 
 
 @frozen(eq=False)

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from chroma_plugin.distances import Vector, among, is_finite
+from chroma_plugin.distances import Vector, is_finite
 from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.point_index import CompiledIndex, Index, Near
 from chroma_plugin.toolkit.subspace import Subspace
@@ -157,27 +157,30 @@ class Graph:
         return self.index.near(queries, k, max(settings.ef_search, k))
 
     def measured(
-        self, query: Vector, k: int, vectors: Vectors, settings: GraphSettings
+        self, query: Vector, k: int, candidates: int, vectors: Vectors, settings: GraphSettings
     ) -> tuple[npt.NDArray[np.intp], Vector] | None:
-        """The rows that `search` finds for one query, hidden ones among them, and their distances."""
-        found = self._measured_at_once(query, min(k, len(self)), vectors, settings)
+        """Of the rows that `search` finds for one query those that may be among the k nearest, hidden ones among them,
+        and their distances.
+        """
+        found = self._measured_at_once(query, k, min(candidates, len(self)), vectors, settings)
         if found is not None and is_finite(found[2]):
             return self._with_beside(query, *found, vectors, settings.metric)
-        near = self.near(query[None], k, settings)
+        near = self.near(query[None], candidates, settings)
         if near is None:
             return None
         rows = self._shown[near[0][0]]
         rows = np.concatenate([rows[rows >= 0], self._beside(near[0])])
-        return rows, among(query, vectors.having(rows), rows, settings.metric)
+        return rows, vectors.measured(query, rows, settings.metric)
 
     def _measured_at_once(
-        self, query: Vector, k: int, vectors: Vectors, settings: GraphSettings
+        self, query: Vector, k: int, candidates: int, vectors: Vectors, settings: GraphSettings
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Vector] | None:
-        """The labels, and those of the rows and their distances that are not hidden; None where that can't be."""
-        matrix = vectors.sound()
-        if matrix is None or not isinstance(self.index, CompiledIndex):
+        """The labels of all, and of those that are not hidden the rows and distances; None where that can't be."""
+        place = vectors.sound()
+        if place is None or not isinstance(self.index, CompiledIndex):
             return None
-        return self.index.measured(query, k, max(settings.ef_search, k), self._shown, matrix)
+        ef = max(settings.ef_search, candidates)
+        return self.index.measured(query, k, candidates, ef, self._shown, place)
 
     def _with_beside(
         self,
@@ -192,9 +195,7 @@ class Graph:
         beside = self._beside(labels)
         if not len(beside):
             return rows, away
-        return np.concatenate([rows, beside]), np.concatenate(
-            [away, among(query, vectors.having(beside), beside, metric)]
-        )
+        return np.concatenate([rows, beside]), np.concatenate([away, vectors.measured(query, beside, metric)])
 
     def with_rows_of(self, stamps: npt.NDArray[np.int64]) -> Graph:
         """The same graph over a table whose row i has the stamp ``stamps[i]``."""

@@ -91,10 +91,10 @@ def _restored(
     width = bare_graph.width(header.max_neighbors)
     sizes = [header.dimension * header.kept * 4, header.count * 8, bare_graph.HEAD, header.count * width]
     basis, own, head, nodes, rest = np.split(body, np.cumsum(sizes))
-    projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension).copy())
-    own_stamps = own.view(np.int64).copy()
+    projection = Projection(basis.view(np.float32).reshape(header.kept, header.dimension))
+    own_stamps = own.view(np.int64)
     space = Subspace(settings.metric, projection, header.square)
-    parts = bare_graph.Parts(head.copy(), nodes.reshape(header.count, width).copy(), rest.copy())
+    parts = bare_graph.Parts(head, nodes.reshape(header.count, width), rest)
     rows = rows_of_stamps(own_stamps, stamps)
     placed = bare_graph.rows_of_nodes(parts.nodes, rows)
     if not len(own_stamps) or placed.min() < 0:

@@ -110,14 +110,21 @@ class CompiledIndex:
         return (labels, scores) if self._links.near(queries, k, ef, labels, scores) else None
 
     def measured(
-        self, query: npt.NDArray[np.float32], k: int, ef: int, rows: npt.NDArray[np.intp], vectors: Matrix
+        self,
+        query: npt.NDArray[np.float32],
+        k: int,
+        candidates: int,
+        ef: int,
+        rows: npt.NDArray[np.intp],
+        vectors: Matrix | int,
     ) -> tuple[Labels, npt.NDArray[np.intp], npt.NDArray[np.float32]] | None:
-        """The labels of the k points nearest to a query; the rows of those that have one, and the distances of their
-        vectors. ``rows`` are those of all labels. None when fewer are found.
+        """The labels of so many points nearest to a query; of those that have a row the rows that may be among the k
+        nearest, and the distances of their vectors, which are in a matrix or in an open file. ``rows`` are those of all
+        labels. None when fewer are found.
         """
-        labels, found = np.empty(k, dtype=np.intp), np.empty(k, dtype=np.intp)
-        away = np.empty(k, dtype=np.float32)
-        count = self._links.measured(query, ef, rows, vectors, labels, found, away)
+        labels, found = np.empty(candidates, dtype=np.intp), np.empty(candidates, dtype=np.intp)
+        away = np.empty(candidates, dtype=np.float32)
+        count = self._links.measured(query, min(k, candidates), ef, rows, vectors, labels, found, away)
         return None if count is None else (labels, found[:count], away[:count])
 
     def parts(self) -> Parts | None:

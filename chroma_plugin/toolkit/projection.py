@@ -22,9 +22,6 @@ from chroma_plugin.types import Matrix
 KEPT: Final = 0.9
 """The share of the variance that has to be kept. Docstrings, at 128, 192 and 256 of 384 coordinates: 0.83, 0.92,
 0.97; of the ten nearest .994, .9999, 1.0 are among the hundred that seem nearest."""
-KEPT_BY_GRAPHS: Final = 0.8
-"""The same for graphs. With fewer coordinates a graph is asked for more candidates, each of which takes less time.
-Docstrings at 96, 128 and 192 coordinates: 68, 61 and 72 us for a recall of 0.98; 100, 80 and 100 us for 0.99."""
 _HALVINGS: Final = 8
 _MULTIPLE: Final = 64
 """Coordinates are kept by this many: kernels work in blocks of 64 bytes."""
@@ -80,7 +77,7 @@ def fit(vectors: Vectors, rows: int) -> Projection:
 def fit_for_graph(vectors: Vectors, rows: int) -> Projection:
     """The same for a graph: at most half of the coordinates, or all where so few don't tell the vectors apart."""
     directions, shares = _principal(_sample(vectors, rows))
-    kept = _enough(shares, KEPT_BY_GRAPHS)
+    kept = _enough(shares, KEPT)
     if kept > len(directions) // 2:
         kept = len(directions)
     return Projection(np.ascontiguousarray(directions[:, :kept].T, dtype=np.float32))

@@ -38,7 +38,7 @@ class Reacher:
         view, vectors = self.view, self.view.table.vectors
         if len(view.graphs) != 1 or not self._all_qualify or not self._are_short:
             return None
-        near = view.graphs[0].measured(query, self.wanted, vectors, self.settings)
+        near = view.graphs[0].measured(query, self.k, self.wanted, vectors, self.settings)
         if near is None or view.covered == view.length:
             return near
         loose = self._nearest_loose(query[None])
@@ -46,7 +46,7 @@ class Reacher:
             return None
         (rows, away), behind = near, loose[0][0] + view.covered
         covered = rows < view.covered
-        measured = distances.among(query, vectors.having(behind), behind, self.settings.metric)
+        measured = vectors.measured(query, behind, self.settings.metric)
         return np.concatenate([rows[covered], behind]), np.concatenate([away[covered], measured])
 
     def _nearest_loose(self, queries: Matrix) -> tuple[RowNumbers, Scores] | None:

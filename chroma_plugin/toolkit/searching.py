@@ -273,7 +273,7 @@ class Nearest:
         )
 
     def _measured(self, queries: Matrix, rows: RowNumbers) -> Matrix:
-        return distances.among(queries, self.view.table.vectors.having(rows), rows, self.settings.metric)
+        return self.view.table.vectors.measured(queries, rows, self.settings.metric)
 
     def _best(self, rows: RowNumbers, measured: Matrix) -> Found:
         """Of each query the k nearest, ties in the order of insertion."""

@@ -27,6 +27,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from chroma_plugin import compiled
+from chroma_plugin.distances import among, among_in_file
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.blocks import Blocks
@@ -34,7 +36,7 @@ from chroma_plugin.toolkit.damage import way_out
 from chroma_plugin.toolkit.files import naming, replace_file, sync, write_at
 from chroma_plugin.toolkit.formats import refuse_newer
 from chroma_plugin.toolkit.vectors import NO_STAMPS, MemoryVectors, RowNumbers
-from chroma_plugin.types import Matrix
+from chroma_plugin.types import Matrix, Metric
 from chroma_plugin.version import __version__
 
 SUPPORTED: Final = hasattr(os, "pread") and hasattr(mmap.mmap, "madvise")
@@ -44,6 +46,8 @@ _FORMAT: Final = 1
 _BLOCK_BYTES: Final = 256 << 10
 """Bytes under one checksum: a first look at one row costs 0.2 ms."""
 _LARGEST_SLACK: Final = 64 << 20
+_FEW: Final = 2_048
+"""Rows that are read. To map them would take half of the time, but what is mapped counts as memory of this process."""
 
 
 @frozen
@@ -151,15 +155,23 @@ class VectorFile:
         return self._mapped(last)[first:last]
 
     def take(self, rows: RowNumbers) -> Matrix:
-        return self.having(rows).take(rows, axis=0)
+        self._look_at(rows)
+        return self._mapped(self._length).take(rows, axis=0)
 
-    def having(self, rows: RowNumbers) -> Matrix:
+    def measured(self, queries: Matrix, rows: RowNumbers, metric: Metric) -> Matrix:
+        self._look_at(rows)
+        if compiled.IS_THERE and rows.size <= _FEW:
+            found = among_in_file(queries, self._descriptor, rows, metric)
+            if found is not None:
+                return found
+        return among(queries, self._mapped(self._length), rows, metric)
+
+    def sound(self) -> Matrix | int | None:
+        return self._descriptor if self._blocks.sound else None
+
+    def _look_at(self, rows: RowNumbers) -> None:
         if not self._blocks.sound:
             self._blocks.look_at(rows * self._width // self._blocks.block)
-        return self._mapped(self._length)
-
-    def sound(self) -> Matrix | None:
-        return self._mapped(self._length) if self._blocks.sound else None
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
         return self._ahead

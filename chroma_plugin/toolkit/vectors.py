@@ -7,9 +7,9 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from chroma_plugin.distances import RowNumbers
+from chroma_plugin.distances import RowNumbers, among
 from chroma_plugin.toolkit.growing import Growing
-from chroma_plugin.types import Matrix
+from chroma_plugin.types import Matrix, Metric
 
 __all__ = ["NO_STAMPS", "MemoryVectors", "RowNumbers", "Vectors"]
 
@@ -35,11 +35,13 @@ class Vectors(Protocol):
     def take(self, rows: RowNumbers) -> Matrix:
         """A copy of those rows, in this order."""
 
-    def having(self, rows: RowNumbers) -> Matrix:
-        """A picture of all, for who reads those rows in it: not copied and not to be changed."""
+    def measured(self, queries: Matrix, rows: RowNumbers, metric: Metric) -> Matrix:
+        """The distances of those rows from a query, or of as many from each of some (`distances.among`)."""
 
-    def sound(self) -> Matrix | None:
-        """The same for who reads any rows; None while some may be damaged for all that is known."""
+    def sound(self) -> Matrix | int | None:
+        """All, for who reads a few rows: a matrix, or a file that begins with them; None while some may be damaged for
+        all that is known.
+        """
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
         """The stamps of rows behind the end that the next process may find: the write they were for has failed."""
@@ -73,10 +75,10 @@ class MemoryVectors:
     def take(self, rows: RowNumbers) -> Matrix:
         return self._rows[:].take(rows, axis=0)
 
-    def having(self, rows: RowNumbers) -> Matrix:
-        return self._rows[:]
+    def measured(self, queries: Matrix, rows: RowNumbers, metric: Metric) -> Matrix:
+        return among(queries, self._rows[:], rows, metric)
 
-    def sound(self) -> Matrix | None:
+    def sound(self) -> Matrix | int | None:
         return self._rows[:]
 
     def unclaimed(self) -> npt.NDArray[np.int64]:

@@ -104,7 +104,9 @@ def test_with_a_graph_recall_is_high_and_no_hit_is_missing(make_store: MakeStore
 def test_one_query_is_answered_as_among_many(
     make_store: MakeStore, space: str, length: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long it is; many are asked in another order than given."""
+    """However long it is; many are asked in another order than given. For one query fewer candidates are measured: only
+    those that are likely to be among the nearest.
+    """
     monkeypatch.setattr(Task, "plan", lambda task: Plan.GRAPH)
     store = make_store(space)
     store.put(records(clustered(3_000)))
@@ -112,9 +114,11 @@ def test_one_query_is_answered_as_among_many(
     queries = np.float32(length) * clustered(300, seed=1)
 
     together = found(store, queries, 10, space)
-    assert together == [found(store, query[None], 10, space)[0] for query in queries]
+    alone = [found(store, query[None], 10, space)[0] for query in queries]
     right = [brute_force(store, query, 10, space) for query in queries]
-    assert sum(len(set(own) & set(best)) for own, best in zip(together, right, strict=True)) >= 2_800
+    assert sum(len(set(one) & set(other)) for one, other in zip(together, alone, strict=True)) >= 2_950
+    for answers in (together, alone):
+        assert sum(len(set(own) & set(best)) for own, best in zip(answers, right, strict=True)) >= 2_800
 
 
 @pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
@@ -169,7 +173,7 @@ def test_neighbours_lead_to_what_no_link_leads_to(make_store: MakeStore, space: 
         assert set(led._beside(others).tolist()) <= set(led.rows[hidden].tolist())
     assert len(led._beside(np.setdiff1d(np.arange(3_000), np.append(led.leaders, hidden)))) == 0
     for label in hidden.tolist():
-        alone = led.measured(vectors[led.rows[label]], 100, store.view.table.vectors, store.settings)[0].tolist()
+        alone = led.measured(vectors[led.rows[label]], 100, 100, store.view.table.vectors, store.settings)[0].tolist()
         rows, _, beside = led.search(vectors[led.rows[label]][None], 100, store.settings)
         assert alone.count(led.rows[label]) == 1 or space == "ip"
         assert led.rows[label] not in rows
