@@ -1,6 +1,7 @@
 """The base install, without extras and without the source tree: what must work on any machine.
 
-Run by `.ci/run` with the Python of an environment that holds the wheel alone.
+Run by `.ci/run` with the Python of an environment that holds the wheel alone, once with "compiled" and once with "pure"
+as its argument: what the wheel is.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ command = Path(sys.executable).with_name("chroma-plugin")
 answer = subprocess.run([command, "doctor"], capture_output=True, text=True, check=False)
 assert answer.returncode == 2, answer
 assert "pip install" in answer.stderr, answer.stderr
+
+from chroma_plugin import compiled  # noqa: E402
+
+assert (sys.argv[1] == "compiled") == compiled.IS_THERE, compiled.IS_THERE
 
 site = Path(chromadb.__file__).parent.parent
 distributions = [found.metadata["Name"] for found in importlib.metadata.distributions()]

@@ -217,6 +217,7 @@ static void free_space(Space *space)
 static int make_space(const Links *self, size_t ef, Space *space)
 {
     memset(space, 0, sizeof *space);
+    ef = ef < self->count ? ef : self->count;
     Py_ssize_t longest = self->basis.stride > self->points.stride ? self->basis.stride : self->points.stride;
     space->candidates.room = FIRST_CANDIDATES;
     space->found.room = ef + 1;
@@ -648,7 +649,7 @@ static PyObject *links_near(PyObject *object, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "y*nnw*w*:near", &queries, &k, &ef, &labels, &scores))
         return NULL;
     Py_ssize_t row = self->dimension * (Py_ssize_t)sizeof(float), count = queries.len / row;
-    int fits = k > 0 && ef >= k && queries.len % row == 0 && labels.len == count * k * (Py_ssize_t)sizeof(int64_t) &&
+    int fits = k > 0 && k <= (Py_ssize_t)self->count && ef >= k && queries.len % row == 0 && labels.len == count * k * (Py_ssize_t)sizeof(int64_t) &&
                scores.len == count * k * (Py_ssize_t)sizeof(float);
     if (fits) {
         Py_BEGIN_ALLOW_THREADS

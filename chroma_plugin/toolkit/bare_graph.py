@@ -131,6 +131,12 @@ def rows_of_nodes(nodes: Bytes, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.in
     return found
 
 
+def has_each_label(nodes: Bytes) -> bool:
+    """Whether those from 0 on stand there, each once."""
+    labels = _labels(nodes)
+    return bool((np.sort(labels) == np.arange(len(labels))).all())
+
+
 def _labels(nodes: Bytes) -> npt.NDArray[np.intp]:
     return np.ascontiguousarray(nodes[:, -8:]).view("<u8")[:, 0].astype(np.intp)
 

@@ -180,7 +180,10 @@ class Graph:
         if place is None or not isinstance(self.index, CompiledIndex):
             return None
         ef = max(settings.ef_search, candidates)
-        return self.index.measured(query, k, candidates, ef, self._shown, place)
+        try:
+            return self.index.measured(query, k, candidates, ef, self._shown, place)
+        except ValueError:  # the file can't be read as far as it should
+            return None
 
     def _with_beside(
         self,

@@ -97,7 +97,7 @@ def _restored(
     parts = bare_graph.Parts(head, nodes.reshape(header.count, width), rest)
     rows = rows_of_stamps(own_stamps, stamps)
     placed = bare_graph.rows_of_nodes(parts.nodes, rows)
-    if not len(own_stamps) or placed.min() < 0:
+    if not len(own_stamps) or placed.min() < 0 or not bare_graph.has_each_label(parts.nodes):
         return None
 
     def points(part: slice) -> Matrix:

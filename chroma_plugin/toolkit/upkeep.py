@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from chroma_plugin import compiled
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit import graph as graphs
 from chroma_plugin.toolkit import graph_building, graph_file, settling
@@ -316,6 +317,7 @@ class Upkeep:
         return {
             "index": "hnsw" if view.graphs else "sketch" if view.sketches else "exact",
             "hnswlib": graphs.installed(),
+            "compiled": compiled.IS_THERE,
             "indexed": int(np.count_nonzero(view.alive[: view.covered])),
             "unindexed": len(view.loose()),
             "damaged_indexes": self._damaged,

@@ -164,10 +164,16 @@ class VectorFile:
             found = among_in_file(queries, self._descriptor, rows, metric)
             if found is not None:
                 return found
+            self._must_be_whole()
         return among(queries, self._mapped(self._length), rows, metric)
 
     def sound(self) -> Matrix | int | None:
         return self._descriptor if self._blocks.sound else None
+
+    def _must_be_whole(self) -> None:
+        """Who reads mapped memory where the file has ended meanwhile, ends with it."""
+        if os.fstat(self._descriptor).st_size < self._length * self._width:
+            raise _damaged(self.path, "it has become shorter")
 
     def _look_at(self, rows: RowNumbers) -> None:
         if not self._blocks.sound:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from chroma_plugin import compiled
 from chroma_plugin.cli import packages
 from chroma_plugin.cli.checkup import Finding, Health, store_findings
 from chroma_plugin.cli.commands.plugins import FAULTS
@@ -54,6 +55,7 @@ def _installation() -> Iterator[Finding]:
     yield Finding(
         "chroma-plugin", Health.OK, f"{__version__} on Python {platform.python_version()}, {platform.platform()}"
     )
+    yield _compiled()
     for package in packages.PACKAGES:
         version = packages.version(package)
         if version is not None:
@@ -63,6 +65,13 @@ def _installation() -> Iterator[Finding]:
             yield Finding(
                 package.distribution, health, f"missing ({package.purpose}): {package.without}", package.install
             )
+
+
+def _compiled() -> Finding:
+    if compiled.IS_THERE:
+        return Finding("compiled parts", Health.OK, "in use (searches, reads)")
+    remedy = "pip install --force-reinstall --no-binary chroma-plugin chroma-plugin (needs a C compiler)"
+    return Finding("compiled parts", Health.MISSING, "missing: searches and reads take about twice as long", remedy)
 
 
 def _weights() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -14,9 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.vectors import clustered
 
+from chroma_plugin import compiled
 from chroma_plugin.errors import CorruptionError
 from chroma_plugin.toolkit import vector_file
 from chroma_plugin.toolkit.vector_file import VectorFile
+from chroma_plugin.types import Metric
 
 pytestmark = pytest.mark.skipif(not vector_file.SUPPORTED, reason="this system keeps vectors in the journal")
 
@@ -213,3 +216,16 @@ def test_a_full_disk_is_noticed_before_anything_changes(tmp_path: Path) -> None:
     """
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
     assert result.stdout == "True 100 True\n"
+
+
+@pytest.mark.skipif(not compiled.IS_THERE, reason="few rows are mapped, too")
+def test_who_reads_few_rows_of_a_file_that_was_cut_is_told(tmp_path: Path) -> None:
+    """Mapped, it would end the process."""
+    file = written(tmp_path, 3_000, 3_000)
+    query, rows = file.block(0, 1)[0].copy(), np.array([5, 2_900])
+    file.measured(query, rows, Metric.L2)
+    os.truncate(file.path, 2_000 * file.dimension * 4)
+
+    with pytest.raises(CorruptionError, match="has become shorter"):
+        file.measured(query, rows, Metric.L2)
+    assert file.measured(query, rows[:1], Metric.L2).shape == (1,)
