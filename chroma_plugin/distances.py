@@ -48,7 +48,7 @@ def among(queries: Matrix, embeddings: Matrix, rows: RowNumbers, metric: Metric)
 
 
 def among_in_file(queries: Matrix, file: int, rows: RowNumbers, metric: Metric) -> Matrix | None:
-    """The same of embeddings with which an open file begins, for who `compiled.IS_THERE`; None when something is not
+    """The same of embeddings with which an open file begins, where `compiled.IS_THERE`; None when something is not
     finite, or the file ends before.
     """
     found = np.empty(rows.shape, dtype=np.float32)

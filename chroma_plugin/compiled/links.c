@@ -624,10 +624,12 @@ static PyObject *links_place(PyObject *object, PyObject *arguments)
     Py_ssize_t row = self->given * (Py_ssize_t)sizeof(float), count = points.len / row;
     float *folded = malloc((size_t)row);
     int fits = first >= 0 && points.len % row == 0 && first + count <= (Py_ssize_t)self->count;
+    Py_BEGIN_ALLOW_THREADS
     for (Py_ssize_t at = 0; fits && folded != NULL && at < count; at++) {
         fold(self, (const float *)points.buf + at * self->given, folded);
         round_vector(&self->points, first + at, folded);
     }
+    Py_END_ALLOW_THREADS
     PyBuffer_Release(&points);
     int without_memory = folded == NULL;
     free(folded);

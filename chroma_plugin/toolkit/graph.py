@@ -182,8 +182,9 @@ class Graph:
         ef = max(settings.ef_search, candidates)
         try:
             return self.index.measured(query, k, candidates, ef, self._shown, place)
-        except ValueError:  # the file can't be read as far as it should
-            return None
+        except ValueError:
+            vectors.must_be_whole()
+            raise
 
     def _with_beside(
         self,

@@ -101,7 +101,9 @@ def _restored(
         return None
 
     def points(part: slice) -> Matrix:
-        return space.points(vectors.take(placed[part]))
+        found = space.points(vectors.take(placed[part]))
+        vectors.release()  # or all of them would be in memory for a while
+        return found
 
     index = restored(parts, points, space)
     hidden = np.array(header.hidden, dtype=np.intp)

@@ -1,4 +1,8 @@
-"""Vectors in a file, mapped when all are wanted, read one by one when few are.
+"""Vectors in a file: mapped where many are wanted, read one by one where few are.
+
+Wherever few lie, the system maps their surroundings, too, and what is mapped counts as memory of this process. To read
+them takes longer. So a search along a graph, which measures twenty, always reads; others do until they have read so
+many that nearly all would have been mapped.
 
 A vector is first kept by the journal, together with its record. When enough have gathered, they are *settled*: put on
 disk here, with the stamp of each, and named by a header. From then on the journal need not hold them any more. Rows
@@ -46,8 +50,8 @@ _FORMAT: Final = 1
 _BLOCK_BYTES: Final = 256 << 10
 """Bytes under one checksum: a first look at one row costs 0.2 ms."""
 _LARGEST_SLACK: Final = 64 << 20
-_FEW: Final = 2_048
-"""Rows that are read. To map them would take half of the time, but what is mapped counts as memory of this process."""
+_FEW: Final = 64
+"""Rows that are read one by one. Around each the system would map forty others."""
 
 
 @frozen
@@ -90,6 +94,8 @@ class VectorFile:
         self._map: mmap.mmap | None = None
         self._picture: Matrix = np.empty((0, header.dimension), dtype=np.float32)
         self._mapping = threading.Lock()
+        self._read = 0
+        """Rows, one by one, since the last `release`."""
         self._settling = threading.Lock()
         self._ahead = NO_STAMPS
         """Of rows behind the end that a header on disk names, or may name."""
@@ -160,18 +166,18 @@ class VectorFile:
 
     def measured(self, queries: Matrix, rows: RowNumbers, metric: Metric) -> Matrix:
         self._look_at(rows)
-        if compiled.IS_THERE and rows.size <= _FEW:
+        if compiled.IS_THERE and rows.size <= _FEW and self._read < self._length // 8:
+            self._read += rows.size
             found = among_in_file(queries, self._descriptor, rows, metric)
             if found is not None:
                 return found
-            self._must_be_whole()
+            self.must_be_whole()
         return among(queries, self._mapped(self._length), rows, metric)
 
     def sound(self) -> Matrix | int | None:
         return self._descriptor if self._blocks.sound else None
 
-    def _must_be_whole(self) -> None:
-        """Who reads mapped memory where the file has ended meanwhile, ends with it."""
+    def must_be_whole(self) -> None:
         if os.fstat(self._descriptor).st_size < self._length * self._width:
             raise _damaged(self.path, "it has become shorter")
 
@@ -184,6 +190,7 @@ class VectorFile:
 
     def release(self) -> None:
         with self._mapping:
+            self._read = 0
             if self._map is not None:
                 self._map.madvise(mmap.MADV_DONTNEED)
 

@@ -43,6 +43,11 @@ class Vectors(Protocol):
         all that is known.
         """
 
+    def must_be_whole(self) -> None:
+        """Raises CorruptionError when a file has become shorter than what was written. Who reads mapped memory there
+        ends with it.
+        """
+
     def unclaimed(self) -> npt.NDArray[np.int64]:
         """The stamps of rows behind the end that the next process may find: the write they were for has failed."""
 
@@ -80,6 +85,9 @@ class MemoryVectors:
 
     def sound(self) -> Matrix | int | None:
         return self._rows[:]
+
+    def must_be_whole(self) -> None:
+        pass
 
     def unclaimed(self) -> npt.NDArray[np.int64]:
         return NO_STAMPS

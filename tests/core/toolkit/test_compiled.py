@@ -61,16 +61,18 @@ def test_distances_are_those_of_numpy(metric: Metric, dimension: int, queries: i
 @pytest.mark.parametrize("metric", METRICS)
 def test_distances_in_a_file_are_those_in_memory(tmp_path: Path, metric: Metric) -> None:
     vectors, query = some(50, 30, 0), some(1, 30, 1)[0]
-    path, rows = tmp_path / "vectors", np.array([49, 0, 7, 7])
+    path, rows, found = tmp_path / "vectors", np.array([49, 0, 7, 7]), np.empty(4, np.float32)
     path.write_bytes(vectors.tobytes())
     file = os.open(path, os.O_RDONLY)
 
-    assert np.array_equal(
-        distances.among_in_file(query, file, rows, metric), distances.among(query, vectors, rows, metric)
-    )
-    assert distances.among_in_file(query, file, np.array([0, 50]), metric) is None, "there is no such row"
+    measure(metric.value[0], query, 30, file, rows, found)
+
+    assert np.array_equal(found, distances.among(query, vectors, rows, metric))
+    with pytest.raises(ValueError, match="not there"):
+        measure(metric.value[0], query, 30, file, np.array([0, 1, 2, 50]), found)
     os.close(file)
-    assert distances.among_in_file(query, file, rows, metric) is None
+    with pytest.raises(ValueError, match="not there"):
+        measure(metric.value[0], query, 30, file, rows, found)
 
 
 @pytest.mark.parametrize(

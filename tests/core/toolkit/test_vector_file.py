@@ -17,7 +17,9 @@ from support.vectors import clustered
 
 from chroma_plugin import compiled
 from chroma_plugin.errors import CorruptionError
-from chroma_plugin.toolkit import vector_file
+from chroma_plugin.toolkit import graph, graph_building, vector_file
+from chroma_plugin.toolkit.graph import GraphSettings
+from chroma_plugin.toolkit.projection import fit_for_graph
 from chroma_plugin.toolkit.vector_file import VectorFile
 from chroma_plugin.types import Metric
 
@@ -218,14 +220,38 @@ def test_a_full_disk_is_noticed_before_anything_changes(tmp_path: Path) -> None:
     assert result.stdout == "True 100 True\n"
 
 
-@pytest.mark.skipif(not compiled.IS_THERE, reason="few rows are mapped, too")
-def test_who_reads_few_rows_of_a_file_that_was_cut_is_told(tmp_path: Path) -> None:
-    """Mapped, it would end the process."""
-    file = written(tmp_path, 3_000, 3_000)
-    query, rows = file.block(0, 1)[0].copy(), np.array([5, 2_900])
-    file.measured(query, rows, Metric.L2)
-    os.truncate(file.path, 2_000 * file.dimension * 4)
+@pytest.mark.skipif(
+    not (graph.installed() and compiled.IS_THERE), reason="hnswlib is not installed, or nothing compiled"
+)
+def test_who_searches_along_a_graph_is_told_of_a_file_that_was_cut(tmp_path: Path) -> None:
+    """It is read there, and not mapped."""
+    file, rows, settings = written(tmp_path, 600, 600), np.arange(600), GraphSettings(Metric.L2)
+    projection = fit_for_graph(file, 600)
+    built = graph_building.build(file, rows, rows, settings, projection, lambda: False, lambda work: work())
+    assert built is not None
+    assert list(file.check()) is not None  # now it is known to be sound
+    query = file.block(0, 1)[0].copy()
+    found = built.measured(query, 5, 20, file, settings)
+    assert found is not None
+    assert found[0][np.argmin(found[1])] == 0
+
+    os.truncate(file.path, 0)
+
+    with pytest.raises(CorruptionError, match="has become shorter"):
+        built.measured(query, 5, 20, file, settings)
+
+
+@pytest.mark.skipif(not compiled.IS_THERE, reason="nothing compiled")
+def test_few_rows_are_read_until_they_are_many(tmp_path: Path) -> None:
+    """And measured alike, or refused when the file was cut meanwhile."""
+    file = written(tmp_path, 600, 600)
+    query, rows = file.block(0, 1)[0].copy(), np.array([0, 599, 3])
+    read = [file.measured(query, rows, Metric.L2) for _ in range(30)]
+    assert file._read == 75
+    assert all(np.array_equal(read[0], one) for one in read)
+
+    file.release()
+    os.truncate(file.path, 64 * file.dimension)
 
     with pytest.raises(CorruptionError, match="has become shorter"):
         file.measured(query, rows, Metric.L2)
-    assert file.measured(query, rows[:1], Metric.L2).shape == (1,)
