@@ -11,7 +11,7 @@ from engines.protocol import Engine, Records
 
 NEIGHBOURS, CONSTRUCTION = 16, 100
 """Chroma's defaults, and ours."""
-EFS = (20, 30, 40, 50, 60, 70, 80, 100, 120, 150, 200, 400)
+EFS = (20, 30, 40, 50, 60, 70, 80, 100, 120, 150, 200, 250, 300, 400)
 
 
 class Index(Engine):

@@ -17,7 +17,7 @@ FULL = ["documents", "metadatas", "distances"]
 class ChromaAPI(Engine):
     """Both speak it; a subclass opens the client and makes the collection."""
 
-    efs = (20, 30, 40, 50, 60, 70, 80, 100, 120, 150, 200, 400)
+    efs = (20, 30, 40, 50, 60, 70, 80, 100, 120, 150, 200, 250, 300, 400)
     batch = 1_000_000
     client: Any
     collection: Any

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from chroma_plugin import distances
+from chroma_plugin import compiled, distances
 from chroma_plugin.frozen import frozen
 from chroma_plugin.toolkit.candidates import NEVER, Scores, largest, picked
 from chroma_plugin.toolkit.columns import Mask
@@ -39,6 +39,8 @@ _SURE: Final = 3.0
 a thousand neighbours is missed at the most; among docstrings none of 10,000 was."""
 _FEW: Final = 256
 """Rows that are all measured for a query that comes alone: to choose among them would take as long."""
+_MEASURED_BY_GRAPHS: Final = 4_096 if compiled.IS_THERE else _FEW
+"""Candidates of a graph, for a query that comes alone, of which what is compiled measures those that may be nearest."""
 _FEW_TOGETHER: Final = 96
 """The same for many queries, where choosing costs less."""
 _SHARE: Final = 0.2
@@ -147,7 +149,7 @@ class Nearest:
         reacher = Reacher(view, self.settings, self.among, self.k, wanted)
 
         def answer(block: Matrix) -> list[Found]:
-            if len(block) == 1 and wanted <= _FEW and (near := reacher.measured(block[0])) is not None:
+            if len(block) == 1 and wanted <= _MEASURED_BY_GRAPHS and (near := reacher.measured(block[0])) is not None:
                 self.steps.note(measured=len(near[0]))
                 self.steps.done("graph")
                 return [self._best(*near)]

@@ -123,6 +123,25 @@ def test_one_query_is_answered_as_among_many(
 
 @pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 @pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("k", [1, 300])
+def test_a_graph_gives_one_query_as_many_as_it_asks_for(
+    make_store: MakeStore, space: str, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Task, "plan", lambda task: Plan.GRAPH)
+    store = make_store(space)
+    store.put(records(clustered(3_000)))
+    store.optimize()
+
+    hits = 0
+    for query in clustered(60, seed=1):
+        [own] = found(store, query[None], k, space)
+        assert len(set(own)) == k
+        hits += len(set(own) & set(brute_force(store, query, k, space)))
+    assert hits >= 0.85 * 60 * k
+
+
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
+@pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("loose", [3, 250])
 def test_rows_behind_the_graph_are_found_by_one_query(
     make_store: MakeStore, space: str, loose: int, monkeypatch: pytest.MonkeyPatch
