@@ -28,12 +28,9 @@ class Compiled(BuildHookInterface):
         # Free-threaded Python has no limited API yet, and what is compiled relies on Python's lock.
         if os.environ.get("CHROMA_PLUGIN_NO_EXTENSIONS") or sysconfig.get_config_var("Py_GIL_DISABLED"):
             return
-        from setuptools.errors import BaseError
-
-        try:
-            module = compiled(Path(self.root), self._place)
-        except BaseError as error:
-            self.app.display_warning(f"Nothing is compiled; searches take longer: {error}")
+        module = compiled(Path(self.root), self._place)
+        if not module.exists():
+            self.app.display_warning("Nothing is compiled: searches and reads take about twice as long.")
             return
         target = SOURCES / module.name
         if version == "editable":
@@ -48,7 +45,7 @@ class Compiled(BuildHookInterface):
 
 
 def compiled(root: Path, place: Path) -> Path:
-    """The module, built now in that place. Raises an error of setuptools when that is impossible."""
+    """The module, built now in that place; it is not there when that was impossible."""
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
@@ -57,6 +54,7 @@ def compiled(root: Path, place: Path) -> Path:
         sources=[str(path) for path in sorted((root / SOURCES).glob("*.c"))],
         define_macros=[("Py_LIMITED_API", LIMITED_API)],
         py_limited_api=True,
+        optional=True,
         extra_compile_args=FLAGS if sys.platform != "win32" else ["/O2", "/std:c11"],
     )
     command = build_ext(Distribution({"ext_modules": [extension]}))

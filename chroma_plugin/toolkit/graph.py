@@ -195,8 +195,8 @@ class Graph:
         vectors: Vectors,
         metric: Metric,
     ) -> tuple[npt.NDArray[np.intp], Vector]:
-        """And the hidden rows that the labels lead to."""
-        beside = self._beside(labels)
+        """And the hidden rows to which those labels lead that are about as near as the rows."""
+        beside = self._beside(labels[: 2 * len(rows)])
         if not len(beside):
             return rows, away
         return np.concatenate([rows, beside]), np.concatenate([away, vectors.measured(query, beside, metric)])
