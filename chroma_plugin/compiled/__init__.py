@@ -18,8 +18,8 @@ from typing import Final
 
 
 def _is_there() -> bool:
-    # What it reads is little-endian, and is read as it stands.
-    if sys.byteorder != "little" or os.environ.get("CHROMA_PLUGIN_NO_EXTENSIONS"):
+    # Arrays are read as they stand: little-endian, row numbers of 64 bits.
+    if sys.byteorder != "little" or sys.maxsize < 2**32 or os.environ.get("CHROMA_PLUGIN_NO_EXTENSIONS"):
         return False
     try:
         from chroma_plugin.compiled import _native  # noqa: F401

@@ -367,12 +367,12 @@ static int search_all(const Links *self, const float *queries, Py_ssize_t count,
 
 /* -- a search that measures what it finds ---------------------------------------------------------------------------
 
-   What was found is measured nearest first, some at a time, until what the next one seems to score is less than what the
-   k-th nearest scores, by more than scores have been seen to be off: to read a vector takes as long as forty steps of
-   the search. */
+   What was found is measured nearest first, some at a time, until what the next one seems to score is less than what
+   the k-th nearest scores, by more than scores have been seen to be off: to read a vector takes as long as to look at
+   twenty points. */
 
 #define AT_A_TIME 8
-#define SURE 1.5 /* Standard deviations. At 1.5 twenty of sixty are measured, and one neighbour of a thousand is missed. */
+#define SURE 1.5 /* Standard deviations: twenty of sixty are measured, and two neighbours of a thousand are missed. */
 
 typedef struct {
     const float *query;
@@ -651,7 +651,8 @@ static PyObject *links_near(PyObject *object, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "y*nnw*w*:near", &queries, &k, &ef, &labels, &scores))
         return NULL;
     Py_ssize_t row = self->dimension * (Py_ssize_t)sizeof(float), count = queries.len / row;
-    int fits = k > 0 && k <= (Py_ssize_t)self->count && ef >= k && queries.len % row == 0 && labels.len == count * k * (Py_ssize_t)sizeof(int64_t) &&
+    int fits = k > 0 && k <= (Py_ssize_t)self->count && ef >= k && queries.len % row == 0 &&
+               labels.len == count * k * (Py_ssize_t)sizeof(int64_t) &&
                scores.len == count * k * (Py_ssize_t)sizeof(float);
     if (fits) {
         Py_BEGIN_ALLOW_THREADS
@@ -714,19 +715,19 @@ static PyObject *links_measured(PyObject *object, PyObject *arguments)
 static PyMethodDef methods[] = {
     {"place", links_place, METH_VARARGS, "place(first, points): the points of nodes from the first of these on."},
     {"near", links_near, METH_VARARGS,
-     "near(queries, k, ef, labels, scores): the k nearest to each query, nearest first, and what their scores seem to be. "
-     "False when the links lead to fewer."},
+     "near(queries, k, ef, labels, scores): the k nearest to each query, nearest first, and what their scores seem to "
+     "be. False when the links lead to fewer."},
     {"measured", links_measured, METH_VARARGS,
-     "measured(query, k, ef, rows_of_labels, vectors, labels, rows, distances): the nearest labels, as many as there is "
-     "room for; the rows and distances of those that have a row and may be among the k nearest, and how many these are. "
-     "None when the links lead to fewer."},
+     "measured(query, k, ef, rows_of_labels, vectors, labels, rows, distances): the nearest labels, as many as there "
+     "is room for; the rows and distances of those that have a row and may be among the k nearest, and how many these "
+     "are. None when the links lead to fewer."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "Links(nodes, higher, count, entry, most, most_above, levels, metric, basis, dimension, alike): the links "
-                "of a graph, as hnswlib saves them; its points, which are still to be placed, are coordinates in the "
-                "basis, the last of them the length of what is outside of it."},
+    {Py_tp_doc, "Links(nodes, higher, count, entry, most, most_above, levels, metric, basis, dimension, alike): the "
+                "links of a graph, as hnswlib saves them; its points, which are still to be placed, are coordinates in "
+                "the basis, the last of them the length of what is outside of it."},
     {Py_tp_new, links_new},
     {Py_tp_dealloc, links_free},
     {Py_tp_methods, methods},

@@ -206,6 +206,6 @@ static PyObject *measure(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 PyMethodDef measure_method = {
     "measure", measure, METH_VARARGS,
-    "measure(metric, queries, dimension, vectors, rows, distances): the distances of each query to as many rows, its own, "
-    "or to all if rows is None. vectors is a matrix, or the number of a file that begins with one; metric is its first "
-    "letter."};
+    "measure(metric, queries, dimension, vectors, rows, distances): the distances of each query to as many rows, its "
+    "own, or to all if rows is None. vectors is a matrix, or the number of a file that begins with one; metric is its "
+    "first letter."};
