@@ -275,7 +275,8 @@ class Nearest:
         )
 
     def _measured(self, queries: Matrix, rows: RowNumbers) -> Matrix:
-        return self.view.table.vectors.measured(queries, rows, self.settings.metric)
+        # A graph says -1 where a record is gone or hidden; whatever is measured there, its score says that it is none.
+        return self.view.table.vectors.measured(queries, np.maximum(rows, 0), self.settings.metric)
 
     def _best(self, rows: RowNumbers, measured: Matrix) -> Found:
         """Of each query the k nearest, ties in the order of insertion."""

@@ -123,6 +123,31 @@ def test_one_query_is_answered_as_among_many(
 
 @pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
 @pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("count", [1, 3, 200])
+def test_hidden_points_are_found_by_any_number_of_queries(
+    make_store: MakeStore, space: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that are among the nearest; a graph gives no row for them."""
+    monkeypatch.setattr(Task, "plan", lambda task: Plan.GRAPH)
+    store = make_store(space)
+    vectors = clustered(3_000)
+    store.put(records(vectors))
+    store.optimize()
+    [whole], hidden = store.view.graphs, np.arange(0, 3_000, 5)
+    led = graph_building.led(replace(whole, hidden=hidden), store.view.table.vectors, store.settings)
+    store.publish(replace(store.view, graphs=(led,)))
+
+    hits = 0
+    for start in range(0, 200, count):
+        queries = vectors[5 * start : 5 * min(start + count, 200) : 5]
+        for query, own in zip(queries, found(store, queries, 10, space), strict=True):
+            assert len(set(own)) == 10
+            hits += len(set(own) & set(brute_force(store, query, 10, space)))
+    assert hits >= 0.85 * 2_000
+
+
+@pytest.mark.skipif(not graph.installed(), reason="hnswlib is not installed")
+@pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("k", [1, 300])
 def test_a_graph_gives_one_query_as_many_as_it_asks_for(
     make_store: MakeStore, space: str, k: int, monkeypatch: pytest.MonkeyPatch
