@@ -75,7 +75,7 @@ def test_two_are_at_work_and_the_others_come_in_turn(room: Room) -> None:
 def test_who_asks_on_keeps_a_place_for_a_while(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """And then leaves it to one who waits."""
     monkeypatch.setattr(module, "_SLICE", 0.2)
-    monkeypatch.setattr(module, "_AT_ONCE", 0.1)
+    monkeypatch.setattr(module, "_AT_ONCE", 10.0)
     room.enter("first")
     room.until(lambda: room.inside == ["first"])
     for _ in range(2):  # that it asks on is known from the second question on
