@@ -2,8 +2,8 @@
 
 hnswlib must not be searched while it is added to. So a graph is never added to (new rows wait in the table and are
 searched by other means until the next graph takes them in), and nothing is ever deleted from it (dead rows are dropped
-from the answer). It measures in the subspace where the vectors lie, in half of the memory or less, if there is one that
-small; what it finds is measured again.
+from the answer). It measures in the subspace where the vectors lie, if there is one of half of the dimensions or less;
+what it finds is measured again. What searches it, when it is built, is an `Index` (`point_index`).
 
 Source: Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
 World graphs", 2016.
